@@ -1,0 +1,1 @@
+"""One typed Python file per experiment."""

@@ -1,0 +1,1 @@
+"""Roof: the runs that a person starts."""

@@ -1,0 +1,1 @@
+"""Ground floor: from footage to an encoder. No labels anywhere."""

@@ -1,0 +1,141 @@
+"""The clip dataset: aligned face crops as a TFDS dataset on ArrayRecord, read and written without TensorFlow.
+
+A record is a run of at most `MAX_CROPS` consecutive crops of one track. Frames are stored as JPEG bytes, because
+TFDS can neither write nor decode images without TensorFlow; the loader decodes them.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import Float32, Float64, Int64
+
+from pretrain.errors import UserError
+
+MAX_CROPS = 64
+MEASURES = ("eye_opening", "brow_height", "mouth_opening", "lip_corner_spread", "motion_energy")
+"""Expression measures that cost no label, estimated from pixels by `prepare`, one value per crop and measure."""
+QUALITY = ("sharpness", "brightness", "face_size")
+"""Variance of the Laplacian of the crop, mean luma 0-255, width of the face in source pixels."""
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """At most `MAX_CROPS` consecutive crops of one track of one file."""
+
+    source: str
+    """Path of the video relative to the footage argument."""
+    track: int
+    """Number of the track within its file."""
+    segment: int
+    """Position of this record within its track; segments abut."""
+    frames: list[bytes]
+    """JPEG bytes of the square RGB crops."""
+    frame_index: Int64[np.ndarray, "n"]
+    """Number of each crop's frame in the decoded file."""
+    time: Float64[np.ndarray, "n"]
+    """Presentation time in seconds."""
+    box: Float32[np.ndarray, "n 4"]
+    """x0, y0, x1, y1 of the face in pixels of the upright source frame."""
+    measures: Float32[np.ndarray, "n m"]
+    """Columns are `MEASURES`; NaN where one could not be estimated."""
+    quality: Float32[np.ndarray, "n q"]
+    """Columns are `QUALITY`."""
+
+    @property
+    def key(self) -> str:
+        """Unique name of the record in its dataset."""
+        return f"{self.source}#{self.track:04d}#{self.segment:06d}"
+
+
+def _features(crop_size: int) -> tfds.features.FeaturesDict:
+    f = tfds.features
+    return f.FeaturesDict(
+        {
+            "source": f.Text(),
+            "track": f.Scalar(np.int64),
+            "segment": f.Scalar(np.int64),
+            "frames": f.Tensor(
+                shape=(None,), dtype=np.object_, doc=f"JPEG bytes, {crop_size} x {crop_size} RGB"
+            ),
+            "frame_index": f.Tensor(shape=(None,), dtype=np.int64),
+            "time": f.Tensor(shape=(None,), dtype=np.float64, doc="seconds"),
+            "box": f.Tensor(shape=(None, 4), dtype=np.float32, doc="x0, y0, x1, y1 in source pixels"),
+            "measures": f.Tensor(shape=(None, len(MEASURES)), dtype=np.float32, doc=", ".join(MEASURES)),
+            "quality": f.Tensor(shape=(None, len(QUALITY)), dtype=np.float32, doc=", ".join(QUALITY)),
+        }
+    )
+
+
+class FaceClips(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """TFDS builder that packs records which somebody else has made."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "Crops with times, boxes, measures and quality."}  # noqa: RUF012 (TFDS's protocol)
+
+    def __init__(self, records: Iterable[ClipRecord], crop_size: int, **kwargs: object) -> None:
+        self._records = records
+        self._crop_size = crop_size
+        super().__init__(**kwargs)  # type: ignore[arg-type]
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self, description="Aligned face crops.", features=_features(self._crop_size)
+        )
+
+    def _split_generators(self, dl_manager: object) -> dict[str, Iterator[tuple[str, dict]]]:
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self) -> Iterator[tuple[str, dict]]:
+        for record in self._records:
+            yield record.key, {f.name: getattr(record, f.name) for f in fields(record)}
+
+
+def write_clips(records: Iterable[ClipRecord], out: Path, crop_size: int) -> None:
+    """Writes records as a TFDS dataset whose files lie directly in `out` (which must exist, without a dataset).
+
+    Nothing is left behind when `records` raises: the dataset is built in a scratch folder beside and then moved.
+    TFDS orders records by a hash of their key, so the order in which they arrive does not matter.
+    """
+    with tempfile.TemporaryDirectory(dir=out, prefix="incomplete.") as scratch:
+        builder = FaceClips(records, crop_size, data_dir=scratch, file_format="array_record")
+        builder.download_and_prepare()
+        for file in Path(builder.data_dir).iterdir():
+            shutil.move(file, out / file.name)
+
+
+def read_clips(clips: Path) -> Iterator[ClipRecord]:
+    """All records of a clip dataset, in the dataset's order, frames still as JPEG bytes."""
+    for raw in open_clips(clips):
+        yield to_record(raw)
+
+
+def open_clips(clips: Path) -> "tfds.core.DataSourceT":  # pyright: ignore[reportAttributeAccessIssue]
+    """Random access to the raw records of a clip dataset (a picklable TFDS data source).
+
+    Raises `UserError` when the folder is not a clip dataset.
+    """
+    if not (clips / "features.json").is_file():
+        raise UserError(f"{clips} is not a clip dataset (no features.json there): make one with `wince prepare`")
+    return tfds.builder_from_directory(str(clips)).as_data_source("train")
+
+
+def to_record(raw: dict) -> ClipRecord:
+    """A raw TFDS example as a `ClipRecord`."""
+    values = {**raw, "source": raw["source"].decode() if isinstance(raw["source"], bytes) else raw["source"]}
+    values["track"], values["segment"] = int(raw["track"]), int(raw["segment"])
+    values["frames"] = list(raw["frames"])
+    return ClipRecord(**values)
+
+
+def crop_size(clips: Path) -> int:
+    """Side of the square crops in pixels."""
+    first = cv2.imdecode(np.frombuffer(open_clips(clips)[0]["frames"][0], np.uint8), cv2.IMREAD_COLOR)
+    if first is None:
+        raise UserError(f"{clips}: the first crop is not a JPEG image")
+    return first.shape[0]
