@@ -4,6 +4,8 @@ A record is a run of at most `MAX_CROPS` consecutive crops of one track. Frames 
 TFDS can neither write nor decode images without TensorFlow; the loader decodes them.
 """
 
+import contextlib
+import io
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -64,7 +66,8 @@ def _features(crop_size: int) -> tfds.features.FeaturesDict:
                 shape=(None,), dtype=np.object_, doc=f"JPEG bytes, {crop_size} x {crop_size} RGB"
             ),
             "frame_index": f.Tensor(shape=(None,), dtype=np.int64),
-            "time": f.Tensor(shape=(None,), dtype=np.float64, doc="seconds"),
+            # TFDS keeps floats in single precision, which is milliseconds off after some hours of film.
+            "time_us": f.Tensor(shape=(None,), dtype=np.int64, doc="presentation time in microseconds"),
             "box": f.Tensor(shape=(None, 4), dtype=np.float32, doc="x0, y0, x1, y1 in source pixels"),
             "measures": f.Tensor(shape=(None, len(MEASURES)), dtype=np.float32, doc=", ".join(MEASURES)),
             "quality": f.Tensor(shape=(None, len(QUALITY)), dtype=np.float32, doc=", ".join(QUALITY)),
@@ -93,7 +96,9 @@ class FaceClips(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _generate_examples(self) -> Iterator[tuple[str, dict]]:
         for record in self._records:
-            yield record.key, {f.name: getattr(record, f.name) for f in fields(record)}
+            example = {f.name: getattr(record, f.name) for f in fields(record)}
+            example["time_us"] = np.round(example.pop("time") * 1e6).astype(np.int64)
+            yield record.key, example
 
 
 def write_clips(records: Iterable[ClipRecord], out: Path, crop_size: int) -> None:
@@ -104,7 +109,9 @@ def write_clips(records: Iterable[ClipRecord], out: Path, crop_size: int) -> Non
     """
     with tempfile.TemporaryDirectory(dir=out, prefix="incomplete.") as scratch:
         builder = FaceClips(records, crop_size, data_dir=scratch, file_format="array_record")
-        builder.download_and_prepare()
+        tfds.disable_progress_bar()
+        with contextlib.redirect_stdout(io.StringIO()):  # TFDS announces a download that does not happen
+            builder.download_and_prepare()
         for file in Path(builder.data_dir).iterdir():
             shutil.move(file, out / file.name)
 
@@ -130,6 +137,7 @@ def to_record(raw: dict) -> ClipRecord:
     values = {**raw, "source": raw["source"].decode() if isinstance(raw["source"], bytes) else raw["source"]}
     values["track"], values["segment"] = int(raw["track"]), int(raw["segment"])
     values["frames"] = list(raw["frames"])
+    values["time"] = values.pop("time_us") / 1e6
     return ClipRecord(**values)
 
 
