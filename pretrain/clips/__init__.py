@@ -1,0 +1,1 @@
+"""The clip dataset, its loader and on-device augmentation."""

@@ -128,7 +128,9 @@ def open_clips(clips: Path) -> "tfds.core.DataSourceT":  # pyright: ignore[repor
     Raises `UserError` when the folder is not a clip dataset.
     """
     if not (clips / "features.json").is_file():
-        raise UserError(f"{clips} is not a clip dataset (no features.json there): make one with `wince prepare`")
+        raise UserError(
+            f"{clips} is not a clip dataset (no features.json there): make one with `wince prepare`"
+        )
     return tfds.builder_from_directory(str(clips)).as_data_source("train")
 
 

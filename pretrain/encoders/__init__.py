@@ -1,0 +1,1 @@
+"""Encoders: a clip goes in, features come out."""

@@ -1,0 +1,1 @@
+"""Losses that need no labels, one per file, and gauges of collapse."""
