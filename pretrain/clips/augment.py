@@ -89,9 +89,7 @@ def _augment_one(
     return x * _cutout(keys[6], size, config.cutout)[:, :, None]
 
 
-def _interpolation(
-    side: int, size: int, shift: Float[Array, ""], zoom: Float[Array, ""]
-) -> Float[Array, "size side"]:
+def _interpolation(side: int, size: int, shift: Float[Array, ""], zoom: Float[Array, ""]) -> Float[Array, "size side"]:
     step = side / size * zoom
     centre = (jnp.arange(size) + 0.5 - size / 2) * step + side / 2 + shift - 0.5
     distance = jnp.abs(centre.clip(0, side - 1)[:, None] - jnp.arange(side))

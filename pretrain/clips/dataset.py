@@ -62,9 +62,7 @@ def _features(crop_size: int) -> tfds.features.FeaturesDict:
             "source": f.Text(),
             "track": f.Scalar(np.int64),
             "segment": f.Scalar(np.int64),
-            "frames": f.Tensor(
-                shape=(None,), dtype=np.object_, doc=f"JPEG bytes, {crop_size} x {crop_size} RGB"
-            ),
+            "frames": f.Tensor(shape=(None,), dtype=np.object_, doc=f"JPEG bytes, {crop_size} x {crop_size} RGB"),
             "frame_index": f.Tensor(shape=(None,), dtype=np.int64),
             # TFDS keeps floats in single precision, which is milliseconds off after some hours of film.
             "time_us": f.Tensor(shape=(None,), dtype=np.int64, doc="presentation time in microseconds"),
@@ -128,9 +126,7 @@ def open_clips(clips: Path) -> "tfds.core.DataSourceT":  # pyright: ignore[repor
     Raises `UserError` when the folder is not a clip dataset.
     """
     if not (clips / "features.json").is_file():
-        raise UserError(
-            f"{clips} is not a clip dataset (no features.json there): make one with `wince prepare`"
-        )
+        raise UserError(f"{clips} is not a clip dataset (no features.json there): make one with `wince prepare`")
     return tfds.builder_from_directory(str(clips)).as_data_source("train")
 
 

@@ -152,9 +152,7 @@ class ClipLoader:
 
     def batches(self, step: int = 0) -> Iterator[Batch]:
         """Endless batches from `step` on."""
-        rows = (
-            grain.MapDataset.range(len(self.parts)).seed(self._seed).shuffle().repeat().random_map(self._draw)
-        )
+        rows = grain.MapDataset.range(len(self.parts)).seed(self._seed).shuffle().repeat().random_map(self._draw)
         mine = rows[self._process :: self._processes].batch(self._batch.tracks // self._processes)
         threads = min(self._batch.threads, os.cpu_count() or 1)
         options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=4 if threads else 0)

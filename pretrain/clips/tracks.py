@@ -63,9 +63,7 @@ def index_tracks(clips: Path) -> list[Track]:
     for number, (name, rows) in enumerate(groupby(keyed, key=lambda row: row[:2])):
         segments = list(rows)
         if [s[2] for s in segments] != list(range(len(segments))):
-            raise UserError(
-                f"{clips}: track {name[1]} of {name[0]} lacks a segment; run `wince prepare` again"
-            )
+            raise UserError(f"{clips}: track {name[1]} of {name[0]} lacks a segment; run `wince prepare` again")
         tracks.append(_join(number, [s[3] for s in segments], [s[4] for s in segments]))
     return tracks
 

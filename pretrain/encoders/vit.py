@@ -37,9 +37,7 @@ class VideoViTConfig:
     def _fits(self) -> "VideoViTConfig":
         t, h, w = self.tubelet
         if self.frames % t or self.size % h or self.size % w:
-            raise ValueError(
-                f"tubelet {self.tubelet} does not divide {self.frames} frames of {self.size} pixels"
-            )
+            raise ValueError(f"tubelet {self.tubelet} does not divide {self.frames} frames of {self.size} pixels")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
         return self
@@ -109,9 +107,7 @@ class VideoViT(nnx.Module):
         self.blocks = stack(rngs)
         self.norm = nnx.LayerNorm(config.width, rngs=rngs)
 
-    def __call__(
-        self, clips: Float[Array, "b t h w c"], keep: Int[Array, "b kept"] | None = None
-    ) -> Features:
+    def __call__(self, clips: Float[Array, "b t h w c"], keep: Int[Array, "b kept"] | None = None) -> Features:
         """Encodes clips; `keep` names the tokens that are looked at (all when None)."""
         x = self.embed(self._tubelets(clips)) + self.position[...]
         if keep is not None:

@@ -43,9 +43,7 @@ class Checkpoints:
                 self.folder,
                 # the default policy silently skips a save while another one is running
                 save_decision_policy=_saving.FixedIntervalPolicy(1),
-                preservation_policy=_keeping.AnyPreservationPolicy(
-                    [_keeping.LatestN(keep), _keeping.CustomSteps([0])]
-                ),
+                preservation_policy=_keeping.AnyPreservationPolicy([_keeping.LatestN(keep), _keeping.CustomSteps([0])]),
                 cleanup_tmp_directories=True,
             )
         except ValueError as error:

@@ -1,0 +1,206 @@
+"""The `wince` command. Nothing heavy is imported before a command is known, so that `--help` is quick."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from pretrain.errors import RunFailure, UserError, nearest
+
+Command = Callable[[argparse.Namespace, dict[str, str]], int]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and names the nearest right word."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (see `{self.prog} --help`)")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise UserError(f"unknown {action.dest} {value!r}{nearest(str(value), map(str, action.choices))}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code: 0 done, 1 failure, 2 mistake in the command or config."""
+    try:
+        return _run(sys.argv[1:] if argv is None else argv)
+    except UserError as error:
+        print(f"wince: {error}", file=sys.stderr)
+        return 2
+    except RunFailure as error:
+        print(f"wince: failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("wince: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(argv: Sequence[str]) -> int:
+    parser = build_parser()
+    args, extra = parser.parse_known_args(argv)
+    changes = _changes(args, extra)
+    os.umask(0o077)  # faces are personal data: whatever a command writes is its user's alone
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    return args.run(args, changes)
+
+
+def _changes(args: argparse.Namespace, extra: Sequence[str]) -> dict[str, str]:
+    """Unknown `--key value` pairs change the config, where the command has one; elsewhere they are mistakes."""
+    words = [part for word in extra for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    for word in words[::2]:
+        if not getattr(args, "has_config", False) or not word.startswith("--"):
+            options = [o for a in args.parser._actions for o in a.option_strings]
+            raise UserError(f"unknown argument {word!r}{nearest(word, options)}")
+    if len(words) % 2:
+        raise UserError(f"{words[-1]} needs a value")
+    return {k.removeprefix("--").replace("-", "_"): v for k, v in zip(words[::2], words[1::2], strict=True)}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; it imports nothing that computes."""
+    parser = _Parser(prog="wince", description="Learns to read pain from faces, one person at a time.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+
+    c = _add(commands, "demo", _demo, "all steps on synthetic patients: phantom to report, in minutes")
+    c.add_argument("--out", type=Path, default=Path("demo_out"), help="folder to write (default: demo_out)")
+
+    c = _add(commands, "phantom", _phantom, "write a cohort of synthetic patients as ordinary video and label files")
+    c.add_argument("scenario", choices=["episodes"], help="`episodes`: people at rest with episodes of pain")
+    c.add_argument("--out", type=Path, required=True, metavar="COHORT")
+    c.add_argument("--participants", type=int, default=16)
+    c.add_argument("--seed", type=int, default=0)
+    c.add_argument("--seconds", type=float, default=16.0, help="length of a recording (default: 16)")
+    c.add_argument("--unlabelled", action="store_true", help="write no ratings")
+
+    c = _add(commands, "prepare", _prepare, "find, follow and align the faces of any footage")
+    c.add_argument("footage", type=Path, nargs="+", help="video files, or folders that are searched for them")
+    c.add_argument("--out", type=Path, required=True, metavar="CLIPS")
+    c.add_argument("--faces", default="haar", help="face finder (default: haar)")
+    c.add_argument("--size", type=int, default=112, help="side of the crops in pixels (default: 112)")
+    c.add_argument("--workers", type=int, default=None, help="processes (default: one a core)")
+
+    c = _add(commands, "pretrain", _pretrain, "train an encoder on clips; the same command again resumes", config=True)
+    c.add_argument("--clips", type=Path, required=True)
+    c.add_argument("--out", type=Path, required=True, metavar="RUN")
+
+    c = _add(commands, "embed", _embed, "features of every clip")
+    c.add_argument("encoder", metavar="RUN[@STEP]", help="a pretraining run, or `measures` for the bare measures")
+    c.add_argument("clips", type=Path, metavar="CLIPS")
+    c.add_argument("--out", type=Path, required=True, metavar="features.parquet")
+
+    cohort = commands.add_parser("cohort", help="make cohorts").add_subparsers(
+        title="commands", metavar="COMMAND", dest="cohort_command", required=True
+    )
+    c = _add(cohort, "import", _cohort_import, "make a cohort from one flat table, with new pseudonyms")
+    c.add_argument("table", type=Path, metavar="TABLE.csv")
+    c.add_argument("--participant", required=True, metavar="COL")
+    c.add_argument("--target", required=True, metavar="COL")
+    c.add_argument("--features", default=None, metavar="GLOB", help="columns that are features")
+    c.add_argument("--order", default=None, metavar="COL", help="column that orders a participant's rows in time")
+    c.add_argument("--out", type=Path, required=True, metavar="COHORT")
+
+    c = _add(commands, "personalize", _personalize, "one model per person, and what it is worth", config=True)
+    c.add_argument("--cohort", type=Path, required=True)
+    c.add_argument("--features", type=Path, required=True, metavar="features.parquet")
+    c.add_argument("--out", type=Path, required=True, metavar="RUN")
+
+    c = _add(commands, "report", _report, "one page from several runs, side by side")
+    c.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    c.add_argument("--out", type=Path, required=True, metavar="report.html")
+
+    _add(commands, "doctor", _doctor, "check that this machine has what is needed")
+    return parser
+
+
+def _add(
+    commands: "argparse._SubParsersAction[_Parser]", name: str, run: Command, help_text: str, *, config: bool = False
+) -> argparse.ArgumentParser:
+    epilog = "Any key of the config can be given too, as --key value (such as --optimizer.learning_rate 1e-3)."
+    parser = commands.add_parser(name, help=help_text, description=help_text, epilog=epilog if config else None)
+    if config:
+        parser.add_argument("config", metavar="CONFIG", help="config file, or its name")
+    parser.set_defaults(run=run, has_config=config, parser=parser)
+    return parser
+
+
+def _demo(args: argparse.Namespace, changes: dict[str, str]) -> int:
+    from pipelines.demo import run_demo
+
+    return run_demo(args.out)
+
+
+def _phantom(args: argparse.Namespace, changes: dict[str, str]) -> int:
+    from pipelines.phantoms import write_phantoms
+
+    return write_phantoms(
+        args.out,
+        participants=args.participants,
+        seed=args.seed,
+        seconds=args.seconds,
+        ratings=not args.unlabelled,
+    )
+
+
+def _prepare(args: argparse.Namespace, changes: dict[str, str]) -> int:
+    from pipelines.prepare import prepare
+
+    return prepare(args.footage, args.out, faces=args.faces, size=args.size, workers=args.workers)
+
+
+def _pretrain(args: argparse.Namespace, changes: dict[str, str]) -> int:
+    from pipelines.configuration import load_config, override
+    from pipelines.pretraining import run_pretraining
+    from pretrain.config import PretrainConfig
+
+    config = override(load_config(args.config, PretrainConfig), changes)
+    return run_pretraining(config, clips=args.clips, out=args.out)
+
+
+def _embed(args: argparse.Namespace, changes: dict[str, str]) -> int:
+    from pipelines.embedding import run_embedding
+
+    return run_embedding(args.encoder, clips=args.clips, out=args.out)
+
+
+def _cohort_import(args: argparse.Namespace, changes: dict[str, str]) -> int:
+    from pipelines.cohort_import import cohort_import
+
+    return cohort_import(
+        args.table,
+        participant=args.participant,
+        target=args.target,
+        features=args.features,
+        order=args.order,
+        out=args.out,
+    )
+
+
+def _personalize(args: argparse.Namespace, changes: dict[str, str]) -> int:
+    from personalize.config import PersonalizeConfig
+    from pipelines.configuration import load_config, override
+    from pipelines.personalization import personalize
+
+    config = override(load_config(args.config, PersonalizeConfig), changes)
+    return personalize(config, cohort=args.cohort, features=args.features, out=args.out)
+
+
+def _report(args: argparse.Namespace, changes: dict[str, str]) -> int:
+    from pipelines.report.page import write_report
+
+    return write_report(args.runs, args.out)
+
+
+def _doctor(args: argparse.Namespace, changes: dict[str, str]) -> int:
+    from pipelines.doctor import doctor
+
+    return doctor()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
