@@ -1,0 +1,217 @@
+"""`wince personalize`: from a cohort and features to one model per person, and what it is worth."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from personalize.cohorts.features import embedded_features, tabulated_features
+from personalize.cohorts.joining import join
+from personalize.cohorts.layout import Cohort, choose_target, read_cohort
+from personalize.config import PersonalizeConfig
+from personalize.evaluation.comparison import paired_difference
+from personalize.evaluation.metrics import METRICS
+from personalize.evaluation.rows import POOLINGS, check_interval, check_rows, score
+from personalize.protocols.loso import PROTOCOL, predict_left_out
+from pretrain.errors import UserError
+
+SHOWN = ("mae", "ccc", "pcc", "auroc")
+"""Metrics of the table printed at the end; all of them are in `results.json`."""
+
+
+def personalize(config: PersonalizeConfig, *, cohort: Path, features: Path | None, out: Path) -> int:
+    """Runs the config on a cohort and writes the run folder `out`; the same command again changes nothing.
+
+    `features` is a `features.parquet`, or None for a cohort that has its own `*_features.tsv`. Returns the exit
+    code; raises `UserError` for a mistake in the inputs, and then writes nothing.
+    """
+    if features is not None and not features.is_file():
+        raise UserError(f"no features at {features}: make them with `wince embed`")
+    data = read_cohort(cohort)
+    target = choose_target(data, config.target)
+    resolved = _resolve(config, data, features, target)
+    if _is_done(out, resolved):
+        print(f"{out} is done already")
+    else:
+        _run(config, data, features, target, resolved, out)
+    print(format_results(json.loads((out / "results.json").read_text())))
+    return 0
+
+
+def system_name(features: Path | None) -> str:
+    """What the features are called in reports: their file's name, or the folder's if that says nothing."""
+    if features is None:
+        return "table"
+    return features.resolve().parent.name if features.stem == "features" else features.stem
+
+
+def _run(
+    config: PersonalizeConfig, data: Cohort, features: Path | None, target: str, resolved: dict, out: Path
+) -> None:
+    table, seen = tabulated_features(data) if features is None else embedded_features(data, features)
+    rows, joined = join(data, table, target)
+    predictions, tested = predict_left_out(rows, config)
+    predictions = predictions.assign(system=resolved["system"])
+    results = {
+        "metrics": metric_rows(predictions, config, cohort=data.name, target=target),
+        "comparisons": comparison_rows(predictions, config),
+        "counts": {**seen, **joined, **tested},
+    }
+    check_rows(results["metrics"])
+    with _whole_folder(out) as folder:
+        predictions.to_parquet(folder / "predictions.parquet", index=False)
+        _write_json(folder / "config.json", resolved)
+        _write_json(folder / "results.json", results)
+
+
+def metric_rows(
+    predictions: pd.DataFrame, config: PersonalizeConfig, *, cohort: str, target: str
+) -> list[dict[str, Any]]:
+    """All rows of `results.json`'s `metrics`, adaptation by adaptation."""
+    rows = []
+    for (system, name, k), part in by_system(predictions).items():
+        about = {
+            "system": system,
+            "cohort": cohort,
+            "train_cohort": cohort,
+            "protocol": PROTOCOL,
+            "leaky": False,
+            "oracle": False,
+            "adaptation": name,
+            "k": k,
+            "target": target,
+            "level": "clip",
+            "subgroup": None,
+        }
+        scores = score(part, threshold=config.threshold, draws=config.draws, seed=config.seed)
+        rows += [{**about, **found} for found in scores]
+    return rows
+
+
+def comparison_rows(predictions: pd.DataFrame, config: PersonalizeConfig) -> list[dict[str, Any]]:
+    """Every adaptation against the first of the config, and each combination against its first part alone."""
+    parts = by_system(predictions)
+    rows = []
+    for a, b in _pairs(list(parts)):
+        for metric in METRICS:
+            for pooling in POOLINGS:
+                options = {"threshold": config.threshold, "draws": config.draws, "seed": config.seed}
+                found = paired_difference(parts[a], parts[b], metric, pooling=pooling, **options)
+                check_interval(found, found["difference"], f"{a} against {b}, {metric}")
+                rows.append({"a": _named(a), "b": _named(b), **found})
+    return rows
+
+
+def by_system(predictions: pd.DataFrame) -> dict[tuple[str, str, int], pd.DataFrame]:
+    """Predictions of each (system, adaptation, k), in the order in which they first occur."""
+    groups = predictions.groupby(["system", "adaptation", "k"], sort=False).indices
+    return {(str(key[0]), str(key[1]), int(key[2])): predictions.iloc[rows] for key, rows in groups.items()}
+
+
+def _named(key: tuple[str, str, int]) -> dict[str, Any]:
+    return dict(zip(("system", "adaptation", "k"), key, strict=True))
+
+
+def _pairs(keys: list[tuple[str, str, int]]) -> Iterator[tuple[tuple, tuple]]:
+    for key in keys[1:]:
+        yield key, keys[0]
+    for key in keys:
+        first, plus, _ = key[1].partition("+")
+        if plus:
+            yield from ((key, other) for other in keys[1:] if other[1] == first)
+
+
+def format_results(results: dict[str, Any]) -> str:
+    """The results as lines of text: mean over participants with 95 % intervals, then paired differences."""
+    rows = [row for row in results["metrics"] if row["pooling"] == POOLINGS[0] and row["metric"] in SHOWN]
+    if not rows:
+        return "no results"
+    first = rows[0]
+    lines = [
+        f"{first['cohort']}, {first['target']}, {first['protocol']}, {first['system']}: "
+        f"mean over {first['n_participants']} participants [95 %]"
+    ]
+    lines += _table(rows, "value", lambda row: (row["adaptation"], row["k"]), lambda key: f"{key[0]} k={key[1]}")
+    changes = [r for r in results["comparisons"] if r["pooling"] == POOLINGS[0] and r["metric"] in SHOWN]
+    if changes:
+        lines += ["", "paired differences [95 %]"]
+        lines += _table(
+            changes, "difference", lambda r: tuple((r[s]["adaptation"], r[s]["k"]) for s in "ab"),
+            lambda key: " - ".join(f"{name} k={k}" for name, k in key),
+        )  # fmt: skip
+    if any(row["few_participants"] for row in changes):
+        lines.append("fewer than 20 participants: these intervals are somewhat too narrow")
+    return "\n".join(lines)
+
+
+def _table(rows: list[dict], column: str, key: Any, label: Any) -> list[str]:
+    keys = list(dict.fromkeys(key(row) for row in rows))
+    cells = {(key(row), row["metric"]): row for row in rows}
+    width = max(len(label(k)) for k in keys) + 2
+    lines = [" " * width + "".join(f"{metric:<24}" for metric in SHOWN)]
+    for k in keys:
+        text = (_cell(cells[k, metric], column) for metric in SHOWN)
+        lines.append(f"{label(k):<{width}}" + "".join(f"{cell:<24}" for cell in text))
+    return [line.rstrip() for line in lines]
+
+
+def _cell(row: dict[str, Any], column: str) -> str:
+    if row[column] is None:
+        return "undefined"
+    sign = "+" if column == "difference" else ""
+    return " ".join([f"{row[column]:{sign}.3f}", f"[{row['low']:{sign}.3f}, {row['high']:{sign}.3f}]"])
+
+
+def _resolve(config: PersonalizeConfig, data: Cohort, features: Path | None, target: str) -> dict[str, Any]:
+    """The config with everything that decides the result, inputs by their checksum."""
+    ratings = data.ratings.to_csv(index=False).encode()
+    return {
+        **asdict(config),
+        "target": target,
+        "system": system_name(features),
+        "cohort": data.name,
+        "inputs": {"features": _features_checksum(data, features), "ratings": hashlib.sha256(ratings).hexdigest()},
+    }
+
+
+def _features_checksum(data: Cohort, features: Path | None) -> str:
+    digest = hashlib.sha256()
+    tables = [data.root / name for name in data.recordings["features"] if name]
+    for file in tables if features is None else [features]:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _is_done(out: Path, resolved: dict[str, Any]) -> bool:
+    """Whether `out` holds just this run; raises `UserError` when it holds another or something else."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    if not (out / "results.json").is_file() or not (out / "config.json").is_file():
+        raise UserError(f"{out} is neither empty nor a finished run: choose another --out")
+    before = json.loads((out / "config.json").read_text())
+    now = json.loads(json.dumps(resolved))
+    for key in sorted({*before, *now}):
+        if before.get(key) != now.get(key):
+            raise UserError(f"{out} holds a run with another {key!r}: choose another --out")
+    return True
+
+
+@contextmanager
+def _whole_folder(out: Path) -> Iterator[Path]:
+    """A scratch folder (0700) beside `out` that becomes `out` at the end, or vanishes on any error."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
+        folder = Path(scratch) / "run"
+        folder.mkdir(mode=0o700)
+        yield folder
+        folder.rename(out)
+
+
+def _write_json(file: Path, content: dict[str, Any]) -> None:
+    file.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
