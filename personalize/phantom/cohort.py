@@ -1,0 +1,204 @@
+"""Writes a cohort of phantom people: videos, ratings and, apart from them, the truth."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, UInt8
+
+from personalize.phantom.camera import sample_camera
+from personalize.phantom.course import QUIET, Course, faces, make_course
+from personalize.phantom.face import render
+from personalize.phantom.parameters import AUS, INDEX, pspi
+from personalize.phantom.people import PeopleConfig, Person, Signature, sample_person
+from pretrain.errors import UserError
+
+Progress = Callable[[int, int], None]
+
+
+def write_cohort(
+    out: Path,
+    *,
+    participants: int,
+    seed: int,
+    recordings: int = 2,
+    seconds: float = 16,
+    fps: int = 10,
+    size: int = 128,
+    ratings: bool = True,
+    first: int = 1,
+    people: PeopleConfig = PeopleConfig(),
+    progress: Progress | None = None,
+) -> None:
+    """Writes phantom people as a cohort on disk (BIDS-like), whole or not at all.
+
+    `first` is the number of the first participant; a person depends on `seed` and its number alone, and so do its
+    recordings. With `ratings=False` there are no events: footage for pretraining. Truth (action units, pain, pose)
+    goes to `derivatives/truth`. `progress(done, total)` counts recordings.
+
+    Raises `UserError` when `out` exists and is not an empty folder, and for sizes that make no video.
+    """
+    _check(out, participants, recordings, seconds, fps, size, first)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        numbers = range(first, first + participants)
+        members = {f"sub-P{n:03d}": sample_person([seed, n], people) for n in numbers}
+        _write_tables(scratch, members, people, seed)
+        jobs = [(n, r) for n in numbers for r in range(1, recordings + 1)]
+        with ThreadPoolExecutor(1) as encoder:
+            pending: Future | None = None
+            for done, (n, r) in enumerate(jobs):
+                name = f"sub-P{n:03d}"
+                rng = np.random.default_rng([seed, n, r])
+                camera = sample_camera(rng)
+                course = make_course(members[name], camera, rng, seconds, fps)
+                frames = render(faces(members[name].looks, camera, course, int(rng.integers(2**20))), size)
+                if pending:
+                    pending.result()
+                folder = _folder(scratch / name / f"ses-{r:02d}")
+                stem = f"{name}_ses-{r:02d}"
+                pending = encoder.submit(write_video, folder / f"{stem}_video.mp4", frames, fps)
+                if ratings:
+                    _tsv(_events(course, members[name].signature, rng, fps), folder / f"{stem}_events.tsv")
+                truth = _folder(scratch / "derivatives/truth" / name / f"ses-{r:02d}")
+                _tsv(_truth(course), truth / f"{stem}_aus.tsv")
+                if progress:
+                    progress(done + 1, len(jobs))
+            if pending:
+                pending.result()
+        if out.exists():
+            out.rmdir()
+        scratch.rename(out)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def write_video(path: Path, frames: UInt8[np.ndarray, "n height width 3"], fps: int) -> None:
+    """Writes RGB frames as an ordinary mp4 (H.264, yuv420p). Height and width must be even."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"preset": "veryfast", "crf": "20"})
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
+        stream.codec_context.thread_count = 1
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _check(out: Path, participants: int, recordings: int, seconds: float, fps: int, size: int, first: int) -> None:
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError(f"{out} exists and is not an empty folder: name a new folder for the cohort")
+    for name, value, least in (
+        ("participants", participants, 1),
+        ("recordings", recordings, 1),
+        ("seconds", seconds, QUIET + 1),
+        ("fps", fps, 1),
+        ("size", size, 32),
+        ("first", first, 1),
+    ):
+        if value < least:
+            raise UserError(f"phantom cohort: {name}={value} is too small; the least is {least}")
+    if size % 2:
+        raise UserError(f"phantom cohort: size={size} is odd, which H.264 cannot store; take {size + 1}")
+
+
+def _folder(path: Path) -> Path:
+    for folder in (*reversed(path.parents), path):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def _tsv(table: pd.DataFrame, path: Path) -> None:
+    table.to_csv(path, sep="\t", index=False, float_format="%.6g")
+
+
+def _json(content: dict, path: Path) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _events(course: Course, signature: Signature, rng: np.random.Generator, fps: int) -> pd.DataFrame:
+    """One self-rating and one coder's PSPI for every second."""
+    second = (np.arange(len(course.time)) // fps).astype(int)
+    means = pd.DataFrame({"pain": course.pain, "pspi": coded_pspi(course, signature)}).groupby(second).mean()
+    frames = pd.Series(second).groupby(second).count()
+    noise = signature.rating_noise * rng.normal(size=len(means))
+    vas = (signature.rating_offset + signature.rating_gain * means["pain"] + noise).clip(0, 10).round(1)
+    base = {"onset": means.index.astype(float), "duration": frames / fps}
+    return pd.concat(
+        [
+            pd.DataFrame({**base, "scale": "vas", "value": vas, "rater": "self"}),
+            pd.DataFrame({**base, "scale": "pspi", "value": means["pspi"].round(2), "rater": "coder1"}),
+        ],
+        ignore_index=True,
+    )
+
+
+def coded_pspi(course: Course, signature: Signature) -> Float[np.ndarray, "n"]:
+    """PSPI per frame as a coder finds it: whole intensities beyond the resting tone, lids open or shut."""
+    coded = np.round(np.maximum(course.aus - signature.rest, 0))
+    lids = INDEX["AU43"]
+    coded[:, lids] = course.aus[:, lids] >= 0.5
+    return pspi(coded)
+
+
+def _truth(course: Course) -> pd.DataFrame:
+    view = course.view
+    angles = {name: np.degrees(getattr(view, name)) for name in ("yaw", "pitch", "roll")}
+    units = dict(zip(AUS, course.aus.T, strict=True))
+    return pd.DataFrame(
+        {"onset": course.time, **units, "AU45": course.blink, "pspi": course.pspi, "pain": course.pain, **angles}
+    )
+
+
+def _write_tables(root: Path, members: dict[str, Person], people: PeopleConfig, seed: int) -> None:
+    rows = [
+        {
+            "participant_id": name,
+            "age": p.age,
+            "sex": p.sex,
+            "skin_tone": p.skin_tone,
+            "glasses": "yes" if p.glasses else "no",
+        }
+        for name, p in members.items()
+    ]
+    _tsv(pd.DataFrame(rows), root / "participants.tsv")
+    _json(_COLUMNS, root / "participants.json")
+    description = {**_DESCRIPTION, "Seed": seed, "People": asdict(people)}
+    _json(description, root / "dataset_description.json")
+    truth = [{"participant_id": name, **_signature_row(p.signature)} for name, p in members.items()]
+    _tsv(pd.DataFrame(truth), _folder(root / "derivatives/truth") / "participants.tsv")
+
+
+def _signature_row(s: Signature) -> dict[str, float]:
+    gains = {f"gain_{name}": value for name, value in zip(AUS, s.gain, strict=True)}
+    rest = {f"rest_{name}": value for name, value in zip(AUS, s.rest, strict=True)}
+    ratings = {name: getattr(s, name) for name in ("rating_gain", "rating_offset", "rating_noise")}
+    return {**gains, **rest, **ratings}
+
+
+_COLUMNS = {
+    "participant_id": {"Description": "Pseudonym"},
+    "age": {"Description": "Age of the synthetic person", "Units": "years"},
+    "sex": {"Description": "Sex of the synthetic person", "Levels": {"F": "female", "M": "male"}},
+    "skin_tone": {"Description": "Monk Skin Tone, 1 (lightest) to 10 (darkest)"},
+    "glasses": {"Description": "Wears glasses", "Levels": {"yes": "yes", "no": "no"}},
+}
+_DESCRIPTION = {
+    "Name": "Phantom: synthetic people with known pain",
+    "BIDSVersion": "1.10.0",
+    "DatasetType": "raw",
+    "License": "CC0-1.0",
+    "KnownCaveats": [
+        "Synthetic: drawn faces with invented rules of pain and expression; no result here holds for people.",
+        "PSPI counts what is shown beyond the person's resting tone; smiles, frowns and squints count too.",
+        "derivatives/truth holds what no study can know and is for scoring and tests only.",
+    ],
+}
