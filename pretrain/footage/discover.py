@@ -1,0 +1,130 @@
+"""From the footage arguments of a command to the files that get a manifest row."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pretrain.errors import UserError, nearest
+
+VIDEO_ENDINGS = frozenset(
+    ".3gp .asf .avi .flv .m2ts .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv".split()
+)
+IMAGE_ENDINGS = frozenset(".bmp .jpeg .jpg .png .ppm .tif .tiff".split())
+MIN_IMAGES = 5
+"""A folder with fewer images is no image sequence."""
+
+_NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>\d+)(?P<ending>\.\w+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One piece of footage: a video file, or a folder of numbered images."""
+
+    name: str
+    """Path relative to the footage argument, with forward slashes; the file name when a file was the argument."""
+    path: Path
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What the arguments hold."""
+
+    sources: list[Source]
+    ignored: int
+    """Files in searched folders that are no footage."""
+
+
+def discover(arguments: Sequence[Path]) -> Footage:
+    """Finds all footage under the arguments, in the order of its names.
+
+    Raises `UserError` for a path that does not exist, for no footage at all, and for two pieces of footage that
+    would carry the same name.
+    """
+    sources: list[Source] = []
+    ignored = 0
+    for argument in arguments:
+        found, others = _search(argument)
+        sources += found
+        ignored += others
+    if not sources:
+        where = ", ".join(map(str, arguments)) or "no path given"
+        raise UserError(f"no footage in {where} ({ignored} other files; looked for {' '.join(sorted(VIDEO_ENDINGS))})")
+    _check_distinct(sources)
+    return Footage(sorted(sources, key=lambda s: s.name), ignored)
+
+
+def sequence_images(folder: Path) -> list[Path]:
+    """Images of an image-sequence folder in the order of their numbers; empty where it is none.
+
+    An image sequence is a folder whose images all carry one name and ending but for a number at the end, so that
+    a folder of portraits of many people is none.
+    """
+    images = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_ENDINGS]
+    parts = [_NUMBERED.fullmatch(p.name) for p in images]
+    if len(images) < MIN_IMAGES or not all(parts):
+        return []
+    if len({(m["stem"], m["ending"].lower()) for m in parts if m}) > 1:
+        return []
+    numbered = sorted((int(m["number"]), p.name, p) for m, p in zip(parts, images, strict=True) if m)
+    return [p for _, _, p in numbered]
+
+
+def _search(argument: Path) -> tuple[list[Source], int]:
+    if not os.path.lexists(argument):
+        siblings = [p.name for p in argument.parent.iterdir()] if argument.parent.is_dir() else []
+        raise UserError(f"{argument}: no such file or folder{nearest(argument.name, siblings) if siblings else ''}")
+    if not argument.is_dir():
+        return [Source(_printable(argument.name), argument)], 0
+    if sequence_images(argument):
+        return [Source(_printable(argument.resolve().name), argument)], _other_files(argument)
+    return _search_folder(argument)
+
+
+def _search_folder(top: Path) -> tuple[list[Source], int]:
+    paths: list[Path] = []
+    ignored = 0
+    for folder, folders, files in os.walk(top):
+        here = Path(folder)
+        folders.sort()
+        if _readable(here) and sequence_images(here):
+            paths.append(here)
+            ignored += _other_files(here)
+            continue
+        videos = [here / f for f in files if Path(f).suffix.lower() in VIDEO_ENDINGS]
+        paths += videos
+        ignored += len(files) - len(videos)
+        if here != top and here.suffix.lower() in VIDEO_ENDINGS and not (files or folders):
+            paths.append(here)  # an empty folder that is called like a video: the manifest says that it is none
+    return [Source(_printable(p.relative_to(top).as_posix()), p) for p in paths], ignored
+
+
+def _readable(folder: Path) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK)
+
+
+def _other_files(folder: Path) -> int:
+    return sum(p.suffix.lower() not in IMAGE_ENDINGS for p in folder.iterdir() if p.is_file())
+
+
+def _printable(name: str) -> str:
+    """The name as valid UTF-8: file systems allow bytes that no text format can hold."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _check_distinct(sources: Sequence[Source]) -> None:
+    by_name: dict[str, Path] = {}
+    by_path: dict[Path, Source] = {}
+    for source in sources:
+        if source.name in by_name:
+            raise UserError(
+                f"two files would both be called {source.name!r} in the clips: {by_name[source.name]} and "
+                f"{source.path}; name their common parent folder instead"
+            )
+        real = source.path.resolve()
+        if real in by_path and not source.path.is_symlink():
+            raise UserError(f"{source.path} is named twice, as {by_path[real].name!r} and as {source.name!r}")
+        by_name[source.name] = source.path
+        by_path[real] = source
+    return None

@@ -1,0 +1,74 @@
+"""How a face moved from one frame to the next: sparse optical flow and a robust similarity."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Complex128, Float32, UInt8
+
+PATCH = 96
+"""Side of the pose-normalised grey patch in which a face is followed."""
+PATCH_MARGIN = 1.7
+"""Side of the patch in widths of the face box."""
+
+_GRID = 7
+_MIN_INLIERS = 0.5
+"""Fewer agreeing points and the face counts as lost."""
+_TOLERANCE = 1.5
+"""Pixels of the patch by which an agreeing point may miss the common motion, or its way forth and back its start."""
+_LUCAS_KANADE = {
+    "winSize": (13, 13),
+    "maxLevel": 3,
+    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 12, 0.03),
+}
+
+
+class Similarity(NamedTuple):
+    """z -> a z + b on complex pixel coordinates relative to the centre of the patch; |a| is scale, arg a is turn."""
+
+    a: complex
+    b: complex
+
+
+def _grid() -> Float32[np.ndarray, "n 1 2"]:
+    reach = PATCH / PATCH_MARGIN * 0.42
+    steps = np.linspace(-reach, reach, _GRID) + (PATCH - 1) / 2
+    return np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 1, 2).astype(np.float32)
+
+
+_POINTS = _grid()
+
+
+def follow_patch(before: UInt8[np.ndarray, "s s"], after: UInt8[np.ndarray, "s s"]) -> Similarity | None:
+    """Motion of the face between two patches cut at the same pose; None where too few points agree on one."""
+    there, ok, _ = cv2.calcOpticalFlowPyrLK(before, after, _POINTS, None, **_LUCAS_KANADE)  # type: ignore[call-overload]
+    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, None, **_LUCAS_KANADE)  # type: ignore[call-overload]
+    returned = np.linalg.norm(back - _POINTS, axis=-1)[:, 0] < _TOLERANCE
+    good = returned & (ok[:, 0] > 0) & (ok_back[:, 0] > 0)
+    if good.mean() < _MIN_INLIERS:
+        return None
+    fit, agreeing = fit_similarity(_complex(_POINTS[good]), _complex(there[good]))
+    return fit if agreeing.sum() >= _MIN_INLIERS * len(_POINTS) else None
+
+
+def _complex(points: Float32[np.ndarray, "n 1 2"]) -> Complex128[np.ndarray, "n"]:
+    centred = points[:, 0].astype(np.float64) - (PATCH - 1) / 2
+    return centred[:, 0] + 1j * centred[:, 1]
+
+
+def fit_similarity(
+    start: Complex128[np.ndarray, "n"], end: Complex128[np.ndarray, "n"], rounds: int = 4
+) -> tuple[Similarity, Bool[np.ndarray, "n"]]:
+    """Trimmed least squares: fit, keep the points that fit best (at least 60 %), fit again.
+
+    Returns the similarity and which points lie within tolerance of it.
+    """
+    keep = np.ones(len(start), bool)
+    for _ in range(rounds):
+        z, w = start[keep], end[keep]
+        zc, wc = z - z.mean(), w - w.mean()
+        a = complex(np.vdot(zc, wc) / max(float(np.vdot(zc, zc).real), 1e-9))
+        b = complex(w.mean() - a * z.mean())
+        miss = np.abs(a * start + b - end)
+        keep = miss <= max(float(np.quantile(miss, 0.6)), 0.1)
+    return Similarity(a, b), miss < _TOLERANCE

@@ -1,0 +1,166 @@
+"""One piece of footage from file to clip records and a row of the manifest."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge, Le
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from pretrain.clips.dataset import ClipRecord
+from pretrain.footage.collect import Ledger, TrackCollector
+from pretrain.footage.discover import sequence_images
+from pretrain.footage.faces import FaceFinder, make_finder
+from pretrain.footage.follow import Follower, Sightings
+from pretrain.footage.manifest import ManifestRow, format_reason
+from pretrain.footage.video import CorruptVideo, Frame, NoVideo, VideoReader
+
+
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class IngestOptions:
+    """How footage becomes clips."""
+
+    faces: str = "haar"
+    """Name of the face finder."""
+    size: Annotated[int, Ge(48), Le(256)] = 112
+    """Side of the square crops in pixels."""
+    max_faces: Annotated[int, Ge(1)] = 8
+    """Faces followed at the same time."""
+
+
+@dataclass
+class _Progress:
+    """What is known of a file so far; complete even if reading ends with an error."""
+
+    ledger: Ledger
+    crops: int = 0
+    tracks: int = 0
+    seconds: float = 0.0
+    step: float = 0.0
+
+
+def ingest_file(
+    path: Path,
+    source: str,
+    options: IngestOptions,
+    emit: Callable[[ClipRecord], None],
+    beat: Callable[[float], None] = lambda seconds: None,
+) -> ManifestRow:
+    """Reads a video file or image-sequence folder, gives its records to `emit` and returns its manifest row.
+
+    `beat` is called with the seconds of video done after every frame. Whatever is wrong with the file ends up in the
+    row; only mistakes in the options raise.
+    """
+    finder = make_finder(options.faces)
+    progress, reader = _Progress(Ledger()), VideoReader(path)
+    failure, wrong = None, {}
+    digest = ""
+    try:
+        digest = file_digest(path)
+        for record in _records(reader, source, options, finder, progress, beat):
+            emit(record)
+    except NoVideo:
+        failure, wrong = "no_video", {"no_stream": 1}
+    except CorruptVideo:
+        failure, wrong = "corrupt", {"not_a_video": 1}
+    except OSError:
+        failure, wrong = "unreadable", {"not_readable": 1}
+    wrong |= {"damaged_packet": reader.damaged_packets, "missing_frame": reader.missing_frames}
+    return _row(source, digest, progress, failure, wrong)
+
+
+def failed_row(source: str, reason: str) -> ManifestRow:
+    """Row of a file that ended its worker: nothing of it is kept."""
+    return ManifestRow(source, "unreadable", format_reason({reason: 1}), 0, 0, 0, 0, 0, 0.0, "")
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, or of the names and contents of an image sequence."""
+    digest = hashlib.sha256()
+    if not path.is_dir():
+        if not path.is_file():  # reading a pipe would wait for ever
+            raise OSError(f"{path} is not a regular file")
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    for image in sequence_images(path):
+        digest.update(image.name.encode("utf-8", "surrogateescape") + b"\0" + image.read_bytes())
+    return digest.hexdigest()
+
+
+def _records(
+    reader: VideoReader,
+    source: str,
+    options: IngestOptions,
+    finder: FaceFinder,
+    progress: _Progress,
+    beat: Callable[[float], None],
+) -> Iterator[ClipRecord]:
+    follower = Follower(finder, options.max_faces)
+    collectors: dict[int, TrackCollector] = {}
+    for frame in reader:
+        _clock(progress, frame.time)
+        beat(progress.seconds)
+        if frame.corrupt:
+            progress.ledger.add("corrupt_frame")
+            continue
+        progress.ledger.add()
+        seen = follower.step(frame.luma, frame.time)
+        yield from _end_tracks(collectors, seen, progress)
+        for sighting in seen.faces:
+            if sighting.track not in collectors:
+                collectors[sighting.track] = TrackCollector(
+                    source, sighting.track, options.size, progress.ledger
+                )
+            yield from collectors[sighting.track].add(frame, sighting)
+        for number in collectors.keys() - {s.track for s in seen.faces}:
+            collectors[number].lose()
+    everything = Sightings([], list(collectors), cut=False)
+    yield from _end_tracks(collectors, everything, progress)
+
+
+def _end_tracks(
+    collectors: dict[int, TrackCollector], seen: Sightings, progress: _Progress
+) -> Iterator[ClipRecord]:
+    for number in seen.ended:
+        collector = collectors.pop(number, None)
+        if collector:
+            yield from collector.finish(seen.cut)
+            progress.crops += collector.crops
+            progress.tracks += collector.crops > 0
+
+
+def _clock(progress: _Progress, time: float) -> None:
+    """Seconds of video so far: the last frame is taken to last as long as the one before it."""
+    last = progress.seconds - progress.step
+    progress.step = max(0.0, time - last) if len(progress.ledger) else 0.0
+    progress.seconds = time + progress.step
+
+
+def _row(
+    source: str, digest: str, progress: _Progress, failure: str | None, wrong: dict[str, int]
+) -> ManifestRow:
+    frames, kept, reasons = progress.ledger.totals()
+    damaged = any(wrong.values()) or "corrupt_frame" in reasons
+    if failure is None and frames == 0:
+        failure = "corrupt" if damaged else "no_video"
+    if failure is None and reasons.get("corrupt_frame") == frames:
+        failure = "corrupt"
+    if kept:
+        status = "partial" if failure or damaged else "ok"
+    else:
+        status = failure or "no_face"
+    return ManifestRow(
+        file=source,
+        status=status,
+        reason=format_reason(reasons | wrong),
+        frames_in=frames,
+        frames_face=kept,
+        frames_dropped=frames - kept,
+        crops=progress.crops,
+        tracks=progress.tracks,
+        seconds=round(progress.seconds, 3),
+        sha256=digest,
+    )
