@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from personalize.cohorts.columns import texts
 from personalize.cohorts.features import embedded_features, tabulated_features
 from personalize.cohorts.joining import join
 from personalize.cohorts.layout import Cohort, choose_target, read_cohort
@@ -110,8 +111,10 @@ def comparison_rows(predictions: pd.DataFrame, config: PersonalizeConfig) -> lis
 
 def by_system(predictions: pd.DataFrame) -> dict[tuple[str, str, int], pd.DataFrame]:
     """Predictions of each (system, adaptation, k), in the order in which they first occur."""
-    groups = predictions.groupby(["system", "adaptation", "k"], sort=False).indices
-    return {(str(key[0]), str(key[1]), int(key[2])): predictions.iloc[rows] for key, rows in groups.items()}
+    names = [texts(predictions, column).tolist() for column in ("system", "adaptation")]
+    keys = list(zip(*names, map(int, predictions["k"]), strict=True))
+    rows = {key: [i for i, other in enumerate(keys) if other == key] for key in dict.fromkeys(keys)}
+    return {key: predictions.iloc[index] for key, index in rows.items()}
 
 
 def _named(key: tuple[str, str, int]) -> dict[str, Any]:
@@ -135,7 +138,7 @@ def format_results(results: dict[str, Any]) -> str:
     first = rows[0]
     lines = [
         f"{first['cohort']}, {first['target']}, {first['protocol']}, {first['system']}: "
-        f"mean over {first['n_participants']} participants [95 %]"
+        f"mean over {max(row['n_participants'] for row in rows)} participants [95 %]"
     ]
     lines += _table(rows, "value", lambda row: (row["adaptation"], row["k"]), lambda key: f"{key[0]} k={key[1]}")
     changes = [r for r in results["comparisons"] if r["pooling"] == POOLINGS[0] and r["metric"] in SHOWN]
@@ -145,7 +148,7 @@ def format_results(results: dict[str, Any]) -> str:
             changes, "difference", lambda r: tuple((r[s]["adaptation"], r[s]["k"]) for s in "ab"),
             lambda key: " - ".join(f"{name} k={k}" for name, k in key),
         )  # fmt: skip
-    if any(row["few_participants"] for row in changes):
+    if any(row["few_participants"] and row["difference"] is not None for row in changes):
         lines.append("fewer than 20 participants: these intervals are somewhat too narrow")
     return "\n".join(lines)
 

@@ -1,7 +1,7 @@
 """The names of the adaptations: a feature step that needs no label, a personal step that does, or both."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
@@ -27,7 +27,7 @@ class Adaptation(Protocol):
         calibration: Bool[np.ndarray, "n"],
         test: Bool[np.ndarray, "n"],
         start: RidgeHead,
-    ) -> Self:
+    ) -> "Adaptation":
         """Learns from the training people how people differ."""
         ...
 
@@ -38,7 +38,7 @@ class Adaptation(Protocol):
         groups: Shaped[np.ndarray, "n"],
         *,
         start: RidgeHead,
-    ) -> Self:
+    ) -> "Adaptation":
         """Adapts to the people in `groups`."""
         ...
 

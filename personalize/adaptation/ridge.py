@@ -7,7 +7,7 @@ best under the same k-shot protocol.
 """
 
 from itertools import product
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
@@ -24,6 +24,8 @@ class Prior(NamedTuple):
     rest: float
 
 
+POPULATION = Prior(0.0, 0.0, 0.0)
+"""Under this one a person's model is the population's, whatever their labels."""
 GRID = tuple(
     Prior(*values)
     for values in product(
@@ -52,18 +54,22 @@ class Ridge(BaseEstimator):
         calibration: Bool[np.ndarray, "n"],
         test: Bool[np.ndarray, "n"],
         start: RidgeHead,
-    ) -> Self:
-        """Chooses the prior on the rows that `start` was fitted on, each person predicted without themselves."""
+    ) -> "Ridge":
+        """Chooses the prior on the rows that `start` was fitted on, each person predicted without themselves.
+
+        It stays with the population model unless the best prior gains more than one standard error over people:
+        among a dozen people the smallest of hundreds of errors is small partly by luck.
+        """
         self.prior_participants_ = frozenset(str(name) for name in np.unique(groups))
         population = start.left_out_
         design = self._design(X, population, start)
-        error = np.zeros(len(self.grid))
+        errors = []
         for person in np.unique(groups):
             given, asked = (np.flatnonzero(mask & (groups == person)) for mask in (calibration, test))
             if len(given) and len(asked):
                 change = _corrections(design[given], (y - population)[given], design[asked], self.grid)
-                error += ((population[asked] + change - y[asked]) ** 2).mean(axis=1)
-        self.prior_ = self.grid[int(error.argmin())]
+                errors.append(((population[asked] + change - y[asked]) ** 2).mean(axis=1))
+        self.prior_ = _choose(np.array(errors).reshape(-1, len(self.grid)), self.grid)
         return self
 
     def fit(
@@ -73,7 +79,7 @@ class Ridge(BaseEstimator):
         groups: Shaped[np.ndarray, "n"],
         *,
         start: RidgeHead,
-    ) -> Self:
+    ) -> "Ridge":
         """Fits every person in `groups` on their own rows."""
         self.start_ = start
         self.participants_ = frozenset(str(name) for name in np.unique(groups))
@@ -109,6 +115,15 @@ class Ridge(BaseEstimator):
         along = (population - start.intercept_) / spread
         others = start.standardise(X) @ axes - np.outer(along, share / spread)
         return np.column_stack([np.ones(len(X)), along, others])
+
+
+def _choose(error: Float[np.ndarray, "p a"], grid: tuple[Prior, ...]) -> Prior:
+    """The prior of least mean error, if its gain over the population model is more than one standard error."""
+    if len(error) < 2:
+        return POPULATION
+    best = int(error.mean(axis=0).argmin())
+    gain = error[:, grid.index(POPULATION)] - error[:, best]
+    return grid[best] if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)) else POPULATION
 
 
 def _corrections(

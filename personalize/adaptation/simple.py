@@ -1,7 +1,5 @@
 """Adaptations with nothing to learn: the population model itself, and the mean of a person's own labels."""
 
-from typing import Self
-
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from sklearn.base import BaseEstimator
@@ -21,7 +19,7 @@ class NoAdaptation(BaseEstimator):
         calibration: Bool[np.ndarray, "n"],
         test: Bool[np.ndarray, "n"],
         start: RidgeHead,
-    ) -> Self:
+    ) -> "NoAdaptation":
         """There is nothing to learn."""
         self.prior_participants_ = frozenset(str(name) for name in np.unique(groups))
         return self
@@ -33,7 +31,7 @@ class NoAdaptation(BaseEstimator):
         groups: Shaped[np.ndarray, "n"],
         *,
         start: RidgeHead,
-    ) -> Self:
+    ) -> "NoAdaptation":
         """Takes over the population model."""
         self.participants_ = frozenset(str(name) for name in np.unique(groups))
         self.start_ = start
@@ -57,7 +55,7 @@ class ParticipantPrior(NoAdaptation):
         groups: Shaped[np.ndarray, "n"],
         *,
         start: RidgeHead,
-    ) -> Self:
+    ) -> "ParticipantPrior":
         """Averages the labels of every person in `groups`."""
         super().fit(X, y, groups, start=start)
         self.means_ = {person: float(y[groups == person].mean()) for person in self.participants_}

@@ -33,7 +33,7 @@ def numbers(table: pd.DataFrame, column: str, file: Path) -> Float[np.ndarray, "
     wrong = np.isnan(values) & ~missing(table, column)
     if wrong.any():
         row = int(wrong.argmax())
-        raise UserError(f"{file}, row {row + 2}: {column} {texts(table, column)[row]!r} is not a number")
+        raise UserError(f"{file}, row {row + 2}: {column} {str(texts(table, column)[row])!r} is not a number")
     return values
 
 

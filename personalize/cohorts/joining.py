@@ -36,7 +36,8 @@ def join(cohort: Cohort, features: pd.DataFrame, target: str) -> tuple[Rows, dic
 
     Raises `UserError` for ratings that are not numbers, or when no row meets a rating.
     """
-    ratings = cohort.ratings.iloc[np.flatnonzero(texts(cohort.ratings, "scale") == target)]
+    on_target = (texts(cohort.ratings, "scale") == target) & ~missing(cohort.ratings, "value")
+    ratings = cohort.ratings.iloc[np.flatnonzero(on_target)]
     ratings = ratings.assign(value=_values(cohort, ratings, target))
     table = features.assign(sequence=_sequence(cohort, features), row=np.arange(len(features)))
     table = table.sort_values(["participant", "sequence", "t0", "track", "row"], ignore_index=True)
@@ -56,8 +57,8 @@ def join(cohort: Cohort, features: pd.DataFrame, target: str) -> tuple[Rows, dic
 
 def _values(cohort: Cohort, ratings: pd.DataFrame, target: str) -> Float[np.ndarray, "m"]:
     value = np.asarray(pd.to_numeric(ratings["value"], errors="coerce"), dtype=float)
-    if (wrong := np.isnan(value) & ~missing(ratings, "value")).any():
-        word = texts(ratings, "value")[wrong][0]
+    if (wrong := ~np.isfinite(value)).any():
+        word = str(texts(ratings, "value")[wrong][0])
         raise UserError(f"{cohort.root}: rating {word!r} on the scale {target!r} is not a number")
     return value
 

@@ -36,10 +36,9 @@ def overlap_shares(
 
 
 def overlap_mean(share: Float[np.ndarray, "n m"], value: Float[np.ndarray, "m"]) -> Labels:
-    """Mean of the overlapping ratings, weighted by overlap; missing values (NaN) count as no rating."""
-    share = np.where(np.isnan(value), 0.0, share)
+    """Mean of the overlapping ratings, weighted by overlap."""
     total = share.sum(axis=1)
     valid = total > 0
     target = np.full(len(share), np.nan)
-    np.divide(share @ np.nan_to_num(value), total, out=target, where=valid)
+    np.divide(share @ value, total, out=target, where=valid)
     return Labels(target, np.minimum(total, 1.0), valid)

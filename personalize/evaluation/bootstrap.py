@@ -89,21 +89,19 @@ def _moments(units: People, counts: np.ndarray) -> tuple[np.ndarray, ...]:
     return mt + shift_t, mp + shift_p, stt / n - mt**2, spp / n - mp**2, stp / n - mt * mp
 
 
-def _positive(values: np.ndarray, scale: float) -> np.ndarray:
-    """Values, NaN where they are zero but for rounding."""
-    return np.where(values > 1e-20 * max(1.0, scale), values, np.nan)
+def _positive(variance: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The variances, NaN where they are zero but for the rounding of their values."""
+    return np.where(variance > 1e-20 * max(1.0, float(np.square(values).max())), variance, np.nan)
 
 
 def _pcc(units: People, counts: np.ndarray, threshold: float | None) -> np.ndarray:
     _, _, vt, vp, cov = _moments(units, counts)
-    vt = _positive(vt, float(np.square(units.truth).max()))
-    vp = _positive(vp, float(np.square(units.prediction).max()))
-    return np.clip(cov / np.sqrt(vt * vp), -1.0, 1.0)
+    return np.clip(cov / np.sqrt(_positive(vt, units.truth) * _positive(vp, units.prediction)), -1.0, 1.0)
 
 
 def _ccc(units: People, counts: np.ndarray, threshold: float | None) -> np.ndarray:
     mt, mp, vt, vp, cov = _moments(units, counts)
-    return 2 * cov / (_positive(vt, float(np.square(units.truth).max())) + vp + (mt - mp) ** 2)
+    return 2 * cov / (_positive(vt, units.truth) + vp + (mt - mp) ** 2)
 
 
 def _mae(units: People, counts: np.ndarray, threshold: float | None) -> np.ndarray:

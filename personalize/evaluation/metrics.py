@@ -40,6 +40,8 @@ def ccc(truth: Float[np.ndarray, "n"], prediction: Float[np.ndarray, "n"], thres
     """
     if len(truth) < 2 or not _varies(truth):
         return Value(None, "constant truth" if len(truth) > 1 else "fewer than two units")
+    if not _varies(prediction):
+        return Value(0.0)
     covariance = np.mean((truth - truth.mean()) * (prediction - prediction.mean()))
     spread = truth.var() + prediction.var() + (truth.mean() - prediction.mean()) ** 2
     return Value(float(2 * covariance / spread))

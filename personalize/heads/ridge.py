@@ -1,7 +1,6 @@
 """Closed-form ridge regression whose strength is chosen by leaving out one participant at a time."""
 
 from collections.abc import Iterable
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -31,7 +30,7 @@ class RidgeHead(BaseEstimator):
         *,
         held_out: Iterable[str],
         sample_weight: Float[np.ndarray, "n"] | None = None,
-    ) -> Self:
+    ) -> "RidgeHead":
         """Fits on participants `groups`, none of whom may be among those `held_out` (`LeakError`)."""
         assert_disjoint(np.unique(groups), held_out)
         self.participants_ = frozenset(str(name) for name in np.unique(groups))

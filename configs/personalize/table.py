@@ -1,0 +1,20 @@
+"""A cohort of plain tables (`wince cohort import`) with one rating scale: ridge per person against the population.
+
+    wince personalize configs/personalize/table.py --cohort COHORT --out RUN
+
+Hardware: 2 CPU cores. Wall time: a few seconds for 40 people x 40 rows.
+Expect: a gain over `none` in MAE where people use the scale differently. There is no neutral moment in a table, so
+no reference; and no threshold, so AUROC and F1 are undefined.
+"""
+
+from personalize.config import AdaptationConfig, PersonalizeConfig
+
+config = PersonalizeConfig(
+    target=None,
+    threshold=None,
+    adaptations=(
+        AdaptationConfig("none"),
+        AdaptationConfig("ridge", k=5),
+        AdaptationConfig("participant_prior", k=5),
+    ),
+)
