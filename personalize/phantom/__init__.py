@@ -5,11 +5,12 @@ from personalize.phantom.cohort import write_cohort
 from personalize.phantom.course import Course, faces, make_course
 from personalize.phantom.face import render
 from personalize.phantom.parameters import AUS, Face, Looks, Scene, View, pspi
-from personalize.phantom.people import ALIKE, PeopleConfig, Person, sample_person
+from personalize.phantom.people import ALIKE, VARIED, PeopleConfig, Person, sample_person
 
 __all__ = [
     "ALIKE",
     "AUS",
+    "VARIED",
     "Camera",
     "Course",
     "Face",

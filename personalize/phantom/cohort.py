@@ -17,7 +17,7 @@ from personalize.phantom.camera import sample_camera
 from personalize.phantom.course import QUIET, Course, faces, make_course
 from personalize.phantom.face import render
 from personalize.phantom.parameters import AUS, INDEX, pspi
-from personalize.phantom.people import PeopleConfig, Person, Signature, sample_person
+from personalize.phantom.people import VARIED, PeopleConfig, Person, Signature, sample_person
 from pretrain.errors import UserError
 
 Progress = Callable[[int, int], None]
@@ -34,7 +34,7 @@ def write_cohort(
     size: int = 128,
     ratings: bool = True,
     first: int = 1,
-    people: PeopleConfig = PeopleConfig(),
+    people: PeopleConfig = VARIED,
     progress: Progress | None = None,
 ) -> None:
     """Writes phantom people as a cohort on disk (BIDS-like), whole or not at all.
@@ -58,7 +58,7 @@ def write_cohort(
             for done, (n, r) in enumerate(jobs):
                 name = f"sub-P{n:03d}"
                 rng = np.random.default_rng([seed, n, r])
-                camera = sample_camera(rng)
+                camera = sample_camera(rng, members[name].looks.skin)
                 course = make_course(members[name], camera, rng, seconds, fps)
                 frames = render(faces(members[name].looks, camera, course, int(rng.integers(2**20))), size)
                 if pending:
@@ -126,16 +126,16 @@ def _json(content: dict, path: Path) -> None:
 
 def _events(course: Course, signature: Signature, rng: np.random.Generator, fps: int) -> pd.DataFrame:
     """One self-rating and one coder's PSPI for every second."""
-    second = (np.arange(len(course.time)) // fps).astype(int)
-    means = pd.DataFrame({"pain": course.pain, "pspi": coded_pspi(course, signature)}).groupby(second).mean()
-    frames = pd.Series(second).groupby(second).count()
-    noise = signature.rating_noise * rng.normal(size=len(means))
-    vas = (signature.rating_offset + signature.rating_gain * means["pain"] + noise).clip(0, 10).round(1)
-    base = {"onset": means.index.astype(float), "duration": frames / fps}
+    starts = np.arange(0, len(course.time), fps)
+    duration = np.diff(np.append(starts, len(course.time)))
+    pain, shown = (np.add.reduceat(x, starts) / duration for x in (course.pain, coded_pspi(course, signature)))
+    noise = signature.rating_noise * rng.normal(size=len(starts))
+    vas = np.clip(signature.rating_offset + signature.rating_gain * pain + noise, 0, 10)
+    rows = {"onset": starts / fps, "duration": duration / fps}
     return pd.concat(
         [
-            pd.DataFrame({**base, "scale": "vas", "value": vas, "rater": "self"}),
-            pd.DataFrame({**base, "scale": "pspi", "value": means["pspi"].round(2), "rater": "coder1"}),
+            pd.DataFrame({**rows, "scale": "vas", "value": np.round(vas, 1), "rater": "self"}),
+            pd.DataFrame({**rows, "scale": "pspi", "value": np.round(shown, 2), "rater": "coder1"}),
         ],
         ignore_index=True,
     )

@@ -72,25 +72,37 @@ def intersect(px: Array, py: Array, turn: Array, shape: tuple[Array, Array, Arra
     width, jaw, drop = shape
     ray = turn.T[:, 2]
     ox, oy, oz = (turn[0, i] * px + turn[1, i] * py for i in range(3))
-    y = oy
-    for _ in range(2):  # the width belongs to the height that the ray meets, which depends on the width
-        low = jnp.clip(-y, 0, 1.2)
-        a = width * (1 + (0.10 + 0.05 * jaw) * low - (0.16 - 0.08 * jaw) * low * low * low)
-        b = jnp.where(y < 0, 1 + drop, 1.0)
-        inv = (1 / a, 1 / b, 1 / DEPTH)
-        o, d = (ox * inv[0], oy * inv[1], oz * inv[2]), (ray[0] * inv[0], ray[1] * inv[1], ray[2] * inv[2])
-        dd = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
-        od = o[0] * d[0] + o[1] * d[1] + o[2] * d[2]
-        oo = o[0] * o[0] + o[1] * o[1] + o[2] * o[2]
-        inside = (od * od - dd * (oo - 1)) / dd
-        t = (-od + jnp.sqrt(jnp.maximum(inside, 0) * dd)) / dd
-        y = oy + t * ray[1]
+    y = oy  # the width belongs to the height that the ray meets, which depends on the width: two rounds suffice
+    y, _, _ = _meet((ox, oy, oz), ray, _inverse_axes(y, width, jaw, drop))
+    inv = _inverse_axes(y, width, jaw, drop)
+    y, t, inside = _meet((ox, oy, oz), ray, inv)
     x, z = ox + t * ray[0], oz + t * ray[2]
     n = (x * inv[0] * inv[0], y * inv[1] * inv[1], z * inv[2] * inv[2])
     scale = 1 / jnp.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2])
     n = (n[0] * scale, n[1] * scale, n[2] * scale)
     cover = jnp.clip(0.5 + inside * 0.42 / pixel, 0, 1)
     return Surface(x, y, z, n, n[0] * ray[0] + n[1] * ray[1] + n[2] * ray[2], cover, ray)
+
+
+def _inverse_axes(y: Array, width: Array, jaw: Array, drop: Array) -> tuple[Array, Array, Array]:
+    """One over the half axes that hold at height `y`: a broad crown, a jaw that narrows to the chin."""
+    low, high = jnp.clip(-y, 0, 1.2), jnp.clip(y, 0, 1)
+    taper = 1 + 0.13 * high * high + (0.12 + 0.05 * jaw) * low - (0.20 - 0.10 * jaw) * low * low * low
+    return 1 / (width * taper), 1 / jnp.where(y < 0, 1 + drop, 1.0), jnp.full_like(y, 1 / DEPTH)
+
+
+def _meet(
+    origin: tuple[Array, Array, Array], ray: Array, inv: tuple[Array, Array, Array]
+) -> tuple[Array, Array, Array]:
+    """Height and distance of the nearest meeting with an ellipsoid, and how far inside it the ray passes.
+
+    A ray that misses gets its nearest point and a negative third value.
+    """
+    o, d = (tuple(v[i] * inv[i] for i in range(3)) for v in (origin, ray))
+    dd, od, oo = (a[0] * b[0] + a[1] * b[1] + a[2] * b[2] for a, b in ((d, d), (o, d), (o, o)))
+    inside = (od * od - dd * (oo - 1)) / dd
+    t = (jnp.sqrt(jnp.maximum(inside, 0) * dd) - od) / dd
+    return origin[1] + t * ray[1], t, inside
 
 
 def lift(surface: Surface, height: float | Array) -> tuple[Array, Array]:

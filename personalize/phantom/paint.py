@@ -106,7 +106,7 @@ def _shade(looks: Looks, shapes: Rig, u: Array, v: Array, fold: Array) -> Array:
     x = jnp.abs(u)
     mottle = 1 + 0.05 * jnp.sin(9 * u + looks.texture) * jnp.sin(8 * v + 2 * looks.texture)
     hollow = bump(((x - shapes.eye[0]) / 0.20) ** 2 + ((v - shapes.eye[1] + 0.03) / 0.15) ** 2)
-    return mottle * (1 - 0.14 * hollow) * (1 - 0.50 * jnp.clip(fold, 0, 1.2))
+    return mottle * (1 - 0.36 * hollow) * (1 - 0.50 * jnp.clip(fold, 0, 1.2))
 
 
 def _beard(looks: Looks, shapes: Rig, u: Array, v: Array) -> Array:
@@ -114,7 +114,7 @@ def _beard(looks: Looks, shapes: Rig, u: Array, v: Array) -> Array:
     jaw = step(-0.30, -0.52, v + 0.16 * step(0.35, 0.6, x))
     jaw = jaw * step(0.035, 0.06, 0.6 * x * x + (v - mouth_y - 0.01) ** 2)
     upper = bump((x / 0.27) ** 2 + ((v - mouth_y - 0.125) / 0.055) ** 2)
-    grain = 0.8 + 0.2 * jnp.sin(61 * u) * jnp.sin(57 * v)
+    grain = 0.8 + 0.2 * jnp.sin(61 * u + 3 * jnp.sin(23 * v)) * jnp.sin(57 * v + 3 * jnp.sin(19 * u))
     return looks.beard * jnp.clip(jaw + upper, 0, 1) * grain * 0.85
 
 
@@ -169,15 +169,15 @@ def head_color(face: Face, lit: Lit, drawn: Layers, covers: Covers) -> Color:
 
 def _draw(looks: Looks, skin: Color, drawn: Layers) -> Color:
     own, hair = _linear(looks.skin), _linear(looks.hair)
-    brow = tuple(0.75 * jnp.minimum(h, 0.45 * s) for h, s in zip(hair, own, strict=True))
+    brow = tuple(0.70 * jnp.minimum(h, 0.40 * s) for h, s in zip(hair, own, strict=True))
     color = _times(skin, 1 - 0.6 * drawn.crease)
-    color = _mix(color, (own[0] * 0.78, own[1] * 0.48, own[2] * 0.50), 0.8 * drawn.lips)
+    color = _mix(color, (own[0] * 0.72 + 0.01, own[1] * 0.44, own[2] * 0.48), 0.85 * drawn.lips)
     color = _times(color, 1 - 0.75 * drawn.crease * drawn.lips)
     color = _mix(color, (0.055, 0.012, 0.012), drawn.cavity)
     color = _mix(color, (0.35, 0.10, 0.09), 0.8 * drawn.tongue)
-    color = _mix(color, (0.72, 0.68, 0.58), drawn.teeth)
+    color = _mix(color, (0.52, 0.49, 0.42), drawn.teeth)
     color = _mix(color, _times(skin, 0.15), drawn.nostril)
-    color = _mix(color, (0.62, 0.60, 0.58), drawn.sclera)
+    color = _mix(color, _times((0.40, 0.385, 0.37), 0.5 + 0.6 * own[0]), drawn.sclera)
     color = _mix(color, _linear(looks.iris), drawn.iris)
     color = _mix(color, (0.008, 0.008, 0.01), drawn.pupil)
     color = _mix(color, (0.95, 0.95, 0.95), drawn.glint)
@@ -198,8 +198,10 @@ def behind(face: Face, s: tuple[Array, Array], p: tuple[Array, Array], turn: Arr
     skin, glow = _linear(looks.skin), 0.55 * scene.ambient + 0.35
     color = _room(scene.background, *s)
     width = HALF_WIDTH * looks.head_width
-    curtain = between(px, -1.12 * width, 1.12 * width, 0.08) * between(py, -1.45, 0.1, 0.1)
-    color = _mix(color, _times(_linear(looks.hair), 0.35), curtain * step(0.45, 0.7, looks.hair_length))
+    end = -0.25 - 1.1 * looks.hair_length
+    curtain = between(px, -1.10 * width, 1.10 * width, 0.05) * between(py, end, 0.2, 0.1) * (looks.hair_length > 0.5)
+    locks = 0.40 + 0.12 * jnp.sin(23 * px + looks.texture + jnp.sin(3 * py))
+    color = _mix(color, _times(_linear(looks.hair), locks), curtain)
     for sign in (-1.0, 1.0):
         ex, ey = (sign * 1.0 * width * turn[i, 0] - 0.05 * turn[i, 1] for i in range(2))
         q = ((px - ex) / 0.10) ** 2 + ((py - ey) / 0.19) ** 2
@@ -251,5 +253,5 @@ def _mix(under: Color, over: tuple, cover: Array) -> Color:
     return tuple(a + (b - a) * cover for a, b in zip(under, over, strict=True))  # type: ignore[return-value]
 
 
-def _times(color: Color, shade: float | Array) -> Color:
+def _times(color: tuple, shade: float | Array) -> Color:
     return tuple(c * shade for c in color)  # type: ignore[return-value]

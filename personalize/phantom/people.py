@@ -13,15 +13,29 @@ MONK = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "6
 HAIR = ("14100e", "2a1b12", "4a2f1d", "6e4526", "b08d57", "7d3a1c")
 IRIS = ("2b1a10", "4a2f1a", "5c5a34", "4f6f86", "6d8a94")
 PAIN = {
-    **{"AU04": 4.0, "AU06": 3.5, "AU07": 4.0, "AU09": 3.0, "AU10": 3.5},
-    **{"AU12": 0.6, "AU20": 2.5, "AU26": 2.2, "AU43": 0.8},
+    "AU04": 4.0,
+    "AU06": 3.5,
+    "AU07": 4.0,
+    "AU09": 3.0,
+    "AU10": 3.5,
+    "AU12": 0.6,
+    "AU20": 2.5,
+    "AU26": 2.2,
+    "AU43": 0.8,
 }
 """What the average face shows at pain 10."""
 REGIONS = (("AU04",), ("AU06", "AU07", "AU43"), ("AU09", "AU10"), ("AU12", "AU20", "AU26"))
 """Brows, eyes, nose and upper lip, mouth: a person shows pain more with some of them than with others."""
 REST = {
-    **{"AU01": 0.5, "AU02": 0.3, "AU04": 0.7, "AU06": 0.35, "AU07": 0.6},
-    **{"AU09": 0.2, "AU10": 0.4, "AU12": 0.4, "AU20": 0.2},
+    "AU01": 0.5,
+    "AU02": 0.3,
+    "AU04": 0.7,
+    "AU06": 0.35,
+    "AU07": 0.6,
+    "AU09": 0.2,
+    "AU10": 0.4,
+    "AU12": 0.4,
+    "AU20": 0.2,
 }
 """Mean tone of resting muscles."""
 
@@ -48,6 +62,8 @@ class PeopleConfig:
     """Standard deviation of a rating given again for the same pain, in points of 10."""
 
 
+VARIED = PeopleConfig()
+"""The default: people differ about as much as in studies of pain."""
 ALIKE = PeopleConfig(0, 0, 0, 0, 0, 0, 0, 0)
 """Everyone has the same face, shows and rates pain alike and without noise."""
 
@@ -79,7 +95,7 @@ class Person(NamedTuple):
     glasses: bool
 
 
-def sample_person(seed: int | list[int], people: PeopleConfig = PeopleConfig()) -> Person:
+def sample_person(seed: int | list[int], people: PeopleConfig = VARIED) -> Person:
     """The person of a seed. The same seed gives the same draws whatever the spreads are."""
     looks_rng, pain_rng = np.random.default_rng(seed).spawn(2)
     draw = {name: 0.5 + people.looks * (looks_rng.uniform() - 0.5) for name in _DRAWS}
@@ -133,16 +149,19 @@ def _rgb(code: str) -> Float[np.ndarray, "3"]:
 
 
 def _skin(tone: int, warmth: float) -> Float[np.ndarray, "3"]:
-    """A Monk tone as living skin: the scale's swatches are paler and greyer than faces in the light."""
-    shift = np.array([-0.02, -0.09, -0.13], np.float32) if tone <= 5 else np.array([0.04, -0.01, -0.03], np.float32)
-    warm = np.array([0.02, 0.0, -0.04], np.float32) * np.float32(2 * warmth - 1)
-    return np.clip(_rgb(MONK[tone - 1]) * np.float32(0.96) + shift + warm, 0.08, 1).astype(np.float32)
+    """A Monk tone as living skin: the scale's swatches are paler or darker, and greyer, than faces in the light."""
+    dark = max(tone - 5, 0) / 5
+    shift = np.array([-0.02, -0.09, -0.13]) * (1 - dark) + np.array([0.17, 0.10, 0.07]) * dark
+    warm = np.array([0.02, 0.0, -0.03]) * (2 * warmth - 1)
+    color = 0.96 * _rgb(MONK[tone - 1]) + shift + warm
+    return np.clip(0.85 * color + 0.15 * color.mean(), 0.1, 1).astype(np.float32)
 
 
 def _hair(draw: dict[str, float], tone: int, age: int) -> Float[np.ndarray, "3"]:
     own = _rgb(HAIR[int(draw["hair"] * (5.99 if tone <= 4 else 1.99))])
     grey = np.clip((age - 38 - 25 * draw["grey"]) / 25, 0, 1)
-    return (own + (np.array([0.72, 0.72, 0.72]) - own) * grey).astype(np.float32)
+    white = 0.72 - 0.085 * max(tone - 4, 0)  # salt and pepper on dark heads, which face finders need, too
+    return (own + (white - own) * grey).astype(np.float32)
 
 
 def _signature(rng: np.random.Generator, people: PeopleConfig) -> Signature:

@@ -54,7 +54,7 @@ def rig(looks: Looks, aus: Array) -> Rig:
     """Shapes for the intensities `aus` (in the order of `AUS`), wrinkles of age included."""
     u = jnp.clip(aus / MAXIMUM, 0, 1)
     a1, a2, a4, a6, a7, a9, a10, a12, a20, a26, shut = (u[i] for i in range(len(INDEX)))
-    lined = looks.age * looks.age
+    lined = 0.8 * looks.age * looks.age
     brow_y = 0.235 + looks.brow_height
     slant = looks.brow_slant
     open_up = 0.062 * looks.eye_size * (1 - 0.10 * looks.age)
