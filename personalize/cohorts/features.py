@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from personalize.cohorts.columns import numbers, read_tsv, require_columns, texts
+from personalize.cohorts.columns import floats, numbers, read_tsv, require_columns, texts
 from personalize.cohorts.layout import Cohort
 from pretrain.errors import UserError
 
@@ -27,6 +27,9 @@ def embedded_features(cohort: Cohort, file: Path) -> tuple[pd.DataFrame, dict[st
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{file}: not a Parquet file of features ({str(error).splitlines()[0]})") from error
     require_columns(table, ("source", "track", "t0", "t1", "f0"), file)
+    backwards = ~(floats(table, "t1") > floats(table, "t0"))
+    if backwards.any():
+        raise UserError(f"{file}, row {int(backwards.argmax()) + 1}: t1 is not after t0")
     width = sum(column[:1] == "f" and column[1:].isdigit() for column in table.columns)
     videos = cohort.recordings.query("video != ''").filter(["participant", "recording", "video"])
     rows = videos.merge(table, left_on="video", right_on="source")
@@ -68,8 +71,8 @@ def _read_table(file: Path, recording: dict[str, str]) -> pd.DataFrame:
     values = pd.DataFrame({column: numbers(table, column, file) for column in table.columns})
     onset = numbers(table, "onset", file)
     values = values.drop(columns="onset")
-    if not (np.isfinite(onset).all() and (np.diff(onset) >= 0).all()):
-        raise UserError(f"{file}: onsets must be there and must not decrease")
+    if not (np.isfinite(onset).all() and (np.diff(onset) > 0).all()):
+        raise UserError(f"{file}: onsets must be there and must increase from row to row")
     keys = {
         "participant": recording["participant"],
         "recording": recording["recording"],

@@ -82,7 +82,7 @@ def left_out_residuals(
     for group in np.unique(groups):
         rows = groups == group
         q, r = np.linalg.qr(basis[rows])
-        system = np.eye(len(r)) - np.einsum("ij,aj,kj->aik", r, shrink, r, optimize=True)
+        system = np.eye(len(r)) - (r * shrink[:, None, :]) @ r.T
         inside = out[:, rows] @ q
         out[:, rows] += (np.linalg.solve(system, inside[..., None])[..., 0] - inside) @ q.T
     return out

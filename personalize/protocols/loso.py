@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from personalize.adaptation.names import PERSONAL, parts
+from personalize.adaptation.names import parts
+from personalize.adaptation.personal import PERSONAL
 from personalize.adaptation.reference import minus_reference
 from personalize.cohorts.joining import Rows
 from personalize.config import AdaptationConfig, PersonalizeConfig

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from personalize.adaptation.names import NAMES, PERSONAL, parts, takes_labels
+from personalize.adaptation.names import NAMES, parts, takes_labels
+from personalize.adaptation.personal import PERSONAL
 from personalize.adaptation.reference import minus_reference
 from personalize.adaptation.ridge import GRID, POPULATION, Prior, Ridge, _corrections
 from personalize.adaptation.simple import ParticipantPrior

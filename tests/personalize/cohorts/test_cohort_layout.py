@@ -136,6 +136,9 @@ def test_tables_of_features_last_until_the_next_row(tmp_path):
     (tmp_path / "sub-02" / "sub-02_features.tsv").write_text("onset\tau6\n0\t1\n")
     with pytest.raises(UserError, match="other features than in"):
         tabulated_features(read_cohort(tmp_path))
+    (tmp_path / "sub-02" / "sub-02_features.tsv").write_text("onset\tau4\n1\t1\n0\t2\n")
+    with pytest.raises(UserError, match="must increase"):
+        tabulated_features(read_cohort(tmp_path))
 
 
 def test_same_person_key():

@@ -92,6 +92,9 @@ def test_unusable_inputs_are_refused(tmp_path):
     table.assign(source="x/y.mp4").to_parquet(file)
     with pytest.raises(UserError, match=r"its first source: x/y\.mp4"):
         embedded_features(cohort, file)
+    table.assign(t1=table["t0"]).to_parquet(file)
+    with pytest.raises(UserError, match="row 1: t1 is not after t0"):
+        embedded_features(cohort, file)
     file.write_text("no parquet")
     with pytest.raises(UserError, match="not a Parquet file"):
         embedded_features(cohort, file)
