@@ -5,7 +5,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from personalize.evaluation.comparison import paired_difference
 from personalize.evaluation.metrics import METRICS
 from personalize.evaluation.rows import POOLINGS, check_interval, check_rows, score
 from personalize.protocols.loso import PROTOCOL, predict_left_out
+from pipelines.configuration import to_json
+from pipelines.run_folder import environment, first_difference, write_json
 from pretrain.errors import UserError
 
 SHOWN = ("mae", "ccc", "pcc", "auroc")
@@ -36,11 +38,12 @@ def personalize(config: PersonalizeConfig, *, cohort: Path, features: Path | Non
         raise UserError(f"no features at {features}: make them with `wince embed`")
     data = read_cohort(cohort)
     target = choose_target(data, config.target)
-    resolved = _resolve(config, data, features, target)
-    if _is_done(out, resolved):
+    config = replace(config, target=target)
+    record = {"config": to_json(config), "inputs": _inputs(data, features)}
+    if _is_done(out, record):
         print(f"{out} is done already")
     else:
-        _run(config, data, features, target, resolved, out)
+        _run(config, data, features, target, record, out)
     print(format_results(json.loads((out / "results.json").read_text())))
     return 0
 
@@ -52,13 +55,11 @@ def system_name(features: Path | None) -> str:
     return features.resolve().parent.name if features.stem == "features" else features.stem
 
 
-def _run(
-    config: PersonalizeConfig, data: Cohort, features: Path | None, target: str, resolved: dict, out: Path
-) -> None:
+def _run(config: PersonalizeConfig, data: Cohort, features: Path | None, target: str, record: dict, out: Path) -> None:
     table, seen = tabulated_features(data) if features is None else embedded_features(data, features)
     rows, joined = join(data, table, target)
     predictions, tested = predict_left_out(rows, config)
-    predictions = predictions.assign(system=resolved["system"])
+    predictions = predictions.assign(system=system_name(features))
     results = {
         "metrics": metric_rows(predictions, config, cohort=data.name, target=target),
         "comparisons": comparison_rows(predictions, config),
@@ -67,8 +68,9 @@ def _run(
     check_rows(results["metrics"])
     with _whole_folder(out) as folder:
         predictions.to_parquet(folder / "predictions.parquet", index=False)
-        _write_json(folder / "config.json", resolved)
-        _write_json(folder / "results.json", results)
+        write_json(folder / "config.json", record)
+        write_json(folder / "environment.json", environment())
+        write_json(folder / "results.json", results)
 
 
 def metric_rows(
@@ -171,15 +173,14 @@ def _cell(row: dict[str, Any], column: str) -> str:
     return " ".join([f"{row[column]:{sign}.3f}", f"[{row['low']:{sign}.3f}, {row['high']:{sign}.3f}]"])
 
 
-def _resolve(config: PersonalizeConfig, data: Cohort, features: Path | None, target: str) -> dict[str, Any]:
-    """The config with everything that decides the result, inputs by their checksum."""
-    ratings = data.ratings.to_csv(index=False).encode()
+def _inputs(data: Cohort, features: Path | None) -> dict[str, str]:
+    """What beside the config decides the result, files by their checksum."""
+    ratings = hashlib.sha256(data.ratings.to_csv(index=False).encode()).hexdigest()
     return {
-        **asdict(config),
-        "target": target,
         "system": system_name(features),
         "cohort": data.name,
-        "inputs": {"features": _features_checksum(data, features), "ratings": hashlib.sha256(ratings).hexdigest()},
+        "features": _features_checksum(data, features),
+        "ratings": ratings,
     }
 
 
@@ -191,17 +192,15 @@ def _features_checksum(data: Cohort, features: Path | None) -> str:
     return digest.hexdigest()
 
 
-def _is_done(out: Path, resolved: dict[str, Any]) -> bool:
+def _is_done(out: Path, record: dict[str, Any]) -> bool:
     """Whether `out` holds just this run; raises `UserError` when it holds another or something else."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     if not (out / "results.json").is_file() or not (out / "config.json").is_file():
         raise UserError(f"{out} is neither empty nor a finished run: choose another --out")
     before = json.loads((out / "config.json").read_text())
-    now = json.loads(json.dumps(resolved))
-    for key in sorted({*before, *now}):
-        if before.get(key) != now.get(key):
-            raise UserError(f"{out} holds a run with another {key!r}: choose another --out")
+    if different := first_difference(before, json.loads(json.dumps(record))):
+        raise UserError(f"{out} belongs to another run: {different}; choose another --out, or repeat its command")
     return True
 
 
@@ -214,7 +213,3 @@ def _whole_folder(out: Path) -> Iterator[Path]:
         folder.mkdir(mode=0o700)
         yield folder
         folder.rename(out)
-
-
-def _write_json(file: Path, content: dict[str, Any]) -> None:
-    file.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
