@@ -29,7 +29,7 @@ def write_cohort(
     participants: int,
     seed: int,
     recordings: int = 2,
-    seconds: float = 16,
+    seconds: float | int = 16,
     fps: int = 10,
     size: int = 128,
     ratings: bool = True,
@@ -93,7 +93,7 @@ def write_video(path: Path, frames: UInt8[np.ndarray, "n height width 3"], fps: 
         container.mux(stream.encode())
 
 
-def _check(out: Path, participants: int, recordings: int, seconds: float, fps: int, size: int, first: int) -> None:
+def _check(out: Path, participants: int, recordings: int, seconds: float | int, fps: int, size: int, first: int) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"{out} exists and is not an empty folder: name a new folder for the cohort")
     for name, value, least in (

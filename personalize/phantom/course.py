@@ -44,7 +44,7 @@ class Episode(NamedTuple):
     """0-10."""
 
 
-def make_course(person: Person, camera: Camera, rng: np.random.Generator, seconds: float, fps: int) -> Course:
+def make_course(person: Person, camera: Camera, rng: np.random.Generator, seconds: float | int, fps: int) -> Course:
     """The course of one recording. The first `QUIET` seconds hold no expression (blinks and gaze go on)."""
     time = np.arange(round(seconds * fps)) / fps
     episodes = _episodes(rng, seconds)
@@ -67,7 +67,7 @@ def faces(looks: Looks, camera: Camera, course: Course, seed: int) -> Face:
     lids = INDEX["AU43"]
     aus[:, lids] = np.maximum(aus[:, lids], course.blink)
 
-    def repeat(leaf: np.ndarray) -> np.ndarray:
+    def repeat(leaf: np.ndarray | np.floating) -> np.ndarray:
         return np.broadcast_to(np.asarray(leaf, np.float32), (n, *np.shape(leaf)))
 
     return Face(
@@ -90,10 +90,10 @@ def _envelope(time: Track, e: Episode, delay: float = 0.0) -> Track:
     return _smooth(t / e.onset) * (1 - _smooth((t - e.onset - e.apex) / e.offset))
 
 
-def _episodes(rng: np.random.Generator, seconds: float) -> list[Episode]:
+def _episodes(rng: np.random.Generator, seconds: float | int) -> list[Episode]:
     """Bouts of pain from `QUIET` on; how dense they are differs between recordings."""
     out: list[Episode] = []
-    pause = rng.uniform(0.3, 2.6)
+    pause = np.exp(rng.uniform(np.log(0.4), np.log(5)))
     t = QUIET + rng.exponential(pause)
     while t < seconds - 1:
         onset, apex, offset = rng.uniform((0.4, 0.6, 0.6), (1.3, 3.5, 1.8))
@@ -121,7 +121,7 @@ _DISTRACTIONS = {
 """Mean intensities, shortest and longest duration in seconds, share of all distractions."""
 
 
-def _distractions(rng: np.random.Generator, time: Track, seconds: float) -> AuTrack:
+def _distractions(rng: np.random.Generator, time: Track, seconds: float | int) -> AuTrack:
     """Expression without pain, one after the other, whether or not there is pain."""
     out = np.zeros((len(time), len(AUS)))
     kinds, shares = list(_DISTRACTIONS), np.array([share for _, _, share in _DISTRACTIONS.values()])
@@ -145,14 +145,14 @@ def _syllables(rng: np.random.Generator, time: Track) -> Track:
     return np.clip(0.5 + 0.6 * np.sin(phase) + 0.25 * np.sin(0.43 * phase), 0, 1.2)
 
 
-def _drift(rng: np.random.Generator, time: Track, seconds: float) -> AuTrack:
+def _drift(rng: np.random.Generator, time: Track, seconds: float | int) -> AuTrack:
     """Slow change of tone after the quiet start, and tremor, both small."""
     slope = 0.25 * rng.normal(size=len(AUS)) * (MAXIMUM > 1)
     trend = _smooth((time - QUIET) / max(seconds - QUIET, 1e-6))[:, None] * slope
     return trend + 0.06 * rng.normal(size=(len(time), len(AUS))) * (MAXIMUM > 1)
 
 
-def _blinks(rng: np.random.Generator, time: Track, seconds: float) -> Track:
+def _blinks(rng: np.random.Generator, time: Track, seconds: float | int) -> Track:
     """About fifteen a minute, a third of a second each."""
     out = np.zeros_like(time)
     t = rng.exponential(3.5)
@@ -168,7 +168,7 @@ def _wander(rng: np.random.Generator, time: Track) -> Track:
     return np.sin(2 * np.pi * rate * time[:, None] + phase).sum(1) / np.sqrt(2)
 
 
-def _gaze(rng: np.random.Generator, time: Track, seconds: float) -> Track:
+def _gaze(rng: np.random.Generator, time: Track, seconds: float | int) -> Track:
     """Jumps between points, mostly near straight ahead."""
     jumps = np.cumsum(np.concatenate([[0], rng.exponential(1.5, int(seconds) + 2)]))
     points = np.clip(0.35 * rng.normal(size=len(jumps)), -1, 1)

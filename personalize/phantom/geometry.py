@@ -11,11 +11,13 @@ from jax import Array
 
 from personalize.phantom.parameters import View
 
+Number = float | int | Array
+
 DEPTH = 0.86
 """Half depth of the head."""
 
 
-def step(low: float | Array, high: float | Array, x: Array) -> Array:
+def step(low: Number, high: Number, x: Array) -> Array:
     """Smooth step from 0 at `low` to 1 at `high`."""
     t = jnp.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
@@ -27,12 +29,12 @@ def bump(q: Array) -> Array:
     return k * k
 
 
-def line(distance: Array, width: float | Array) -> Array:
+def line(distance: Array, width: Number) -> Array:
     """Soft line: 1 on it, 0 from `width` on."""
     return bump((distance / width) ** 2)
 
 
-def between(x: Array, low: float | Array, high: float | Array, soft: float | Array) -> Array:
+def between(x: Array, low: Number, high: Number, soft: Number) -> Array:
     """1 inside [low, high], 0 outside, with borders `soft` wide."""
     return jnp.clip((x - low) / soft + 0.5, 0, 1) * jnp.clip((high - x) / soft + 0.5, 0, 1)
 
@@ -105,7 +107,7 @@ def _meet(
     return origin[1] + t * ray[1], t, inside
 
 
-def lift(surface: Surface, height: float | Array) -> tuple[Array, Array]:
+def lift(surface: Surface, height: Number) -> tuple[Array, Array]:
     """Face coordinates (x, y) of what a pixel shows of a layer `height` above the surface: parallax."""
     k = height / jnp.maximum(surface.facing, 0.35)
     return (

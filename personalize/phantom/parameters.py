@@ -107,7 +107,7 @@ class Face(NamedTuple):
     """Of the sensor's noise."""
 
 
-def pspi(aus: Float[np.ndarray, "*n 11"]) -> Float[np.ndarray, "*n"]:
+def pspi(aus: Float[np.ndarray, "n 11"]) -> Float[np.ndarray, "n"]:
     """Prkachin-Solomon pain intensity of rows of `AUS`: AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43, 0-16.
 
     Prkachin & Solomon, Pain 139 (2008) 267-274.

@@ -64,7 +64,7 @@ class PeopleConfig:
 
 VARIED = PeopleConfig()
 """The default: people differ about as much as in studies of pain."""
-ALIKE = PeopleConfig(0, 0, 0, 0, 0, 0, 0, 0)
+ALIKE = PeopleConfig(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 """Everyone has the same face, shows and rates pain alike and without noise."""
 
 

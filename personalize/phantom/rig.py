@@ -60,8 +60,8 @@ def rig(looks: Looks, aus: Array) -> Rig:
     open_up = 0.062 * looks.eye_size * (1 - 0.10 * looks.age)
     open_down = 0.050 * looks.eye_size
     # Raised lower lids (6, 7) and lowered upper lids (7, 43) narrow the eye in different ways.
-    lower = open_down * (1 - 0.62 * a7 - 0.70 * a6 - 0.25 * a9)
-    upper = open_up * (1 + 0.08 * (a1 + a2) - 0.42 * a7 - 0.10 * a6 - 0.12 * a4)
+    lower = open_down * (1 - 0.70 * a7 - 0.70 * a6 - 0.25 * a9)
+    upper = open_up * (1 + 0.08 * (a1 + a2) - 0.50 * a7 - 0.10 * a6 - 0.12 * a4)
     upper = -lower + (upper + lower) * (1 - shut)
     mouth_y = -0.595 + 0.020 * a10 + 0.015 * a9 + 0.01 * a12
     lift = 0.065 * a10 + 0.040 * a9
@@ -93,7 +93,7 @@ def rig(looks: Looks, aus: Array) -> Rig:
         forehead=(0.55 * lined + 0.9 * a1 + 0.25 * a2, 0.5 * lined + 0.9 * a2 + 0.1 * a1),
         glabella=0.45 * lined + 1.1 * a4 + 0.2 * a9,
         crow=0.55 * lined + 0.9 * a6 + 0.25 * a12,
-        bag=0.12 + 0.4 * lined + 0.85 * a6 + 0.45 * a7,
+        bag=0.12 + 0.4 * lined + 0.85 * a6 + 0.35 * a7,
         bunny=0.8 * a9 + 0.1 * lined,
         nasolabial=0.12 + 0.5 * lined + 0.65 * a9 + 0.75 * a10 + 0.65 * a12 + 0.15 * a6 + 0.3 * a20,
         cheek=(-0.25 + 0.05 * a12 + 0.07 * a6, 0.3 + 0.5 * a12 + 0.7 * a6),
