@@ -111,9 +111,7 @@ def _records(
         yield from _end_tracks(collectors, seen, progress)
         for sighting in seen.faces:
             if sighting.track not in collectors:
-                collectors[sighting.track] = TrackCollector(
-                    source, sighting.track, options.size, progress.ledger
-                )
+                collectors[sighting.track] = TrackCollector(source, sighting.track, options.size, progress.ledger)
             yield from collectors[sighting.track].add(frame, sighting)
         for number in collectors.keys() - {s.track for s in seen.faces}:
             collectors[number].lose()
@@ -121,9 +119,7 @@ def _records(
     yield from _end_tracks(collectors, everything, progress)
 
 
-def _end_tracks(
-    collectors: dict[int, TrackCollector], seen: Sightings, progress: _Progress
-) -> Iterator[ClipRecord]:
+def _end_tracks(collectors: dict[int, TrackCollector], seen: Sightings, progress: _Progress) -> Iterator[ClipRecord]:
     for number in seen.ended:
         collector = collectors.pop(number, None)
         if collector:
@@ -139,9 +135,7 @@ def _clock(progress: _Progress, time: float) -> None:
     progress.seconds = time + progress.step
 
 
-def _row(
-    source: str, digest: str, progress: _Progress, failure: str | None, wrong: dict[str, int]
-) -> ManifestRow:
+def _row(source: str, digest: str, progress: _Progress, failure: str | None, wrong: dict[str, int]) -> ManifestRow:
     frames, kept, reasons = progress.ledger.totals()
     damaged = any(wrong.values()) or "corrupt_frame" in reasons
     if failure is None and frames == 0:
