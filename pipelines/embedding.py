@@ -1,6 +1,5 @@
 """`wince embed`: features of clips that cover every track from end to end."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,7 +88,6 @@ def encoder_featurizer(run: str, clips: Path) -> tuple[ClipShape, Featurize]:
         raise UserError(f"no run folder {folder} (a run is written by `wince pretrain`; or say `{MEASURES_ONLY}`)")
     if step and not step.isdecimal():
         raise UserError(f"{run}: the part after @ must be a step number")
-    warnings.filterwarnings("ignore", message="Sharding info not provided")
     abstract = jax.eval_shape(lambda: init_state(config))
     with Checkpoints(Path(folder) / "checkpoints", config.keep) as checkpoints:
         if step:

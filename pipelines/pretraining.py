@@ -1,6 +1,5 @@
 """`wince pretrain`: from clips to an encoder."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ def run_pretraining(config: PretrainConfig, *, clips: Path, out: Path) -> int:
     """Trains, or goes on where the same command stopped; prints the log and returns the exit code."""
     open_clips(clips)
     open_run(out, config, clips=clips)
-    warnings.filterwarnings("ignore", message="Sharding info not provided")  # one process, one layout
     with progress("pretrain", config.steps) as meter:
 
         def report(row: dict[str, Any]) -> None:

@@ -75,7 +75,7 @@ class Checkpoints:
             known = ", ".join(map(str, self.steps)) or "none"
             raise UserError(f"{self.folder} has no checkpoint of step {step}; there are: {known}")
         try:
-            state = self._orbax.load_checkpointables(step, {"state": abstract})["state"]
+            state = self._orbax.load_checkpointables(step, {"state": _placed(abstract)})["state"]
             marked = self._orbax.checkpointables_metadata(step).custom_metadata["fingerprint"]
         except Exception as error:  # Orbax raises many types; the cause is what tells
             cause = _root_cause(error)
@@ -103,6 +103,12 @@ class Checkpoints:
     def wait(self) -> None:
         """Returns when everything is on disk."""
         self._orbax.wait()
+
+
+def _placed(abstract: Any) -> Any:
+    """Says where the arrays go; Orbax would otherwise put them where they were when saved."""
+    place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding or place), abstract)
 
 
 def _root_cause(error: BaseException) -> BaseException:

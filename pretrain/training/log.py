@@ -23,8 +23,10 @@ class MetricsLog:
         self._file.flush()
         return row
 
-    def close(self) -> None:
-        """Closes the file."""
+    def __enter__(self) -> "MetricsLog":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
 

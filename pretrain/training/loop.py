@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,44 +39,42 @@ def pretrain(
     )
     evaluators = [clip_gauges(loader.parts, loader.read), *evaluators]
     update, embed = make_step(config), make_embed(config)
+    clips_per_step = config.batch.tracks * config.batch.clips_per_track
     with Checkpoints(out / "checkpoints", config.keep) as checkpoints:
         restored = checkpoints.load_newest(jax.eval_shape(lambda: init_state(config)), warn)
         start, state = restored or (0, init_state(config))
-        log = MetricsLog(out / "metrics.jsonl", start if restored else -1)
-        batches = loader.batches(start)
-        clock = _Clock(start)
-        step = start
-        # The order matters: what is saved at a step has been evaluated, and no batch beyond it has been drawn.
-        while True:
-            fresh = step > start or not restored
-            last = step == config.steps
-            if fresh and (last or step % config.evaluate_every == 0):
-                params = state["params"]["encoder"], state["params"]
-                values = _evaluate(step, evaluators, lambda x: np.asarray(embed(params[1], x)))  # noqa: B023
-                report(log.write(step, values))
-                clock.pause()
-            if fresh and (last or step % config.checkpoint_every == 0):
-                checkpoints.save(step, state)
-                clock.pause()
-            if last:
-                break
-            with clock.waiting():
-                batch = next(batches)
-            state, metrics = update(state, batch)
-            step += 1
-            if step % config.log_every == 0 or step == config.steps:
-                values = {k: float(v) for k, v in metrics.items()}
-                _refuse_not_finite(step, values, checkpoints)
-                report(log.write(step, values | clock.read(step, config.batch.tracks * config.batch.clips_per_track)))
-        checkpoints.wait()
-        log.close()
+        with MetricsLog(out / "metrics.jsonl", start if restored else -1) as log:
+            step, batches, clock = start, loader.batches(start), _Clock(start)
+            # The order matters: what is saved at a step has been evaluated, and no batch beyond it has been drawn.
+            while True:
+                fresh = step > start or not restored
+                last = step == config.steps
+                if fresh and (last or step % config.evaluate_every == 0):
+                    values = _evaluate(step, evaluators, partial(embed, state["params"]))
+                    report(log.write(step, values))
+                    clock.pause()
+                if fresh and (last or step % config.checkpoint_every == 0):
+                    checkpoints.save(step, state)
+                    clock.pause()
+                if last:
+                    break
+                with clock.waiting():
+                    batch = next(batches)
+                state, metrics = update(state, batch)
+                step += 1
+                if step % config.log_every == 0 or step == config.steps:
+                    values = {k: float(v) for k, v in metrics.items()}
+                    _refuse_not_finite(step, values, checkpoints)
+                    report(log.write(step, values | clock.read(step, clips_per_step)))
+            checkpoints.wait()
     return state
 
 
-def _evaluate(step: int, evaluators: Sequence[Evaluator], embed: Any) -> dict[str, float]:
+def _evaluate(step: int, evaluators: Sequence[Evaluator], embed: Callable[[Any], Any]) -> dict[str, float]:
     values: dict[str, float] = {}
     for evaluator in evaluators:
-        values |= {f"eval/{name}": value for name, value in evaluator(step, embed).items()}
+        found = evaluator(step, lambda frames: np.asarray(embed(frames)))
+        values |= {f"eval/{name}": value for name, value in found.items()}
     return values
 
 

@@ -101,7 +101,7 @@ def make_step(config: PretrainConfig) -> Callable[[State, dict[str, Array]], tup
         (_, metrics), grads = jax.value_and_grad(loss_fn, has_aux=True)(state["params"], batch, key)
         updates, opt_state = optimizer.update(grads, state["opt_state"], state["params"])
         params = optax.apply_updates(state["params"], updates)
-        metrics |= {"gradient_norm": optax.global_norm(grads), "learning_rate": jnp.asarray(schedule(state["step"]))}
+        metrics |= {"gradient_norm": optax.tree.norm(grads), "learning_rate": jnp.asarray(schedule(state["step"]))}
         return {"params": params, "opt_state": opt_state, "step": state["step"] + 1}, metrics
 
     return jax.jit(step, donate_argnums=0)

@@ -1,0 +1,132 @@
+"""Figures of the report, drawn without a display and returned as PNG bytes."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from personalize.cohorts.columns import floats
+from personalize.evaluation.metrics import LOWER_IS_BETTER
+from pipelines.report.summary import SHOWN, Comparison
+
+INK, MUTED, GOOD, BAD, NEUTRAL, SECOND = "#1d2733", "#8a94a3", "#1b7f5c", "#b3402e", "#6b7686", "#c98a1b"
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": MUTED,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "svg.hashsalt": "wince",
+}
+
+
+def forest(comparisons: Sequence[Comparison], metric: str) -> bytes:
+    """Paired differences with their intervals; the shaded side of zero is the better one."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.2, 0.9 + 0.34 * len(comparisons)), layout="constrained")
+        axes = figure.subplots()
+        shown = [c for c in comparisons if c.by_metric[metric]["difference"] is not None]
+        for y, c in enumerate(reversed(shown)):
+            row = c.by_metric[metric]
+            colour = {"better": GOOD, "worse": BAD}.get(c.verdict(metric), NEUTRAL)
+            axes.plot([row["low"], row["high"]], [y, y], color=colour, lw=2, solid_capstyle="round")
+            axes.plot(row["difference"], y, "o", color=colour, ms=5)
+        axes.set_yticks(range(len(shown)), [f"{c.a}\n− {c.b}" for c in reversed(shown)], fontsize=7)
+        axes.set_ylim(-0.7, len(shown) - 0.3)
+        axes.axvline(0, color=INK, lw=0.8)
+        low, high = axes.get_xlim()
+        better = (low, 0) if metric in LOWER_IS_BETTER else (0, high)
+        axes.axvspan(*better, color=GOOD, alpha=0.06, lw=0)
+        axes.set_xlim(low, high)
+        axes.set_xlabel(f"difference in {SHOWN[metric][:-2]} (shaded: better)")
+        return _png(figure)
+
+
+def per_person(before: pd.DataFrame, after: pd.DataFrame, names: tuple[str, str]) -> bytes:
+    """Mean absolute error of every held-out person before and after adaptation, largest gain first."""
+    errors = pd.DataFrame({name: _error(p) for name, p in zip(names, (before, after), strict=True)})
+    errors = errors.loc[(errors[names[1]] - errors[names[0]]).sort_values(ascending=False).index]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.2, 0.9 + 0.2 * len(errors)), layout="constrained")
+        axes = figure.subplots()
+        for y, (a, b) in enumerate(errors.to_numpy()):
+            axes.plot([a, b], [y, y], color=GOOD if b < a else BAD, lw=1.6, alpha=0.7)
+        rows = np.arange(len(errors))
+        axes.plot(errors[names[0]], rows, "o", color="white", mec=INK, ms=5, label=names[0])
+        axes.plot(errors[names[1]], rows, "o", color=INK, ms=5, label=names[1])
+        axes.set_yticks(rows, [str(p) for p in errors.index], fontsize=7)
+        axes.set_xlabel("mean absolute error on the person's later recordings")
+        axes.set_xlim(left=0)
+        axes.legend(
+            frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.0 + 1.1 / len(errors)), ncol=2
+        )
+        return _png(figure)
+
+
+def _error(predictions: pd.DataFrame) -> pd.Series:
+    error = (predictions["truth"] - predictions["prediction"]).abs()
+    return error.groupby(predictions["participant"]).mean()
+
+
+def time_courses(before: pd.DataFrame, after: pd.DataFrame, names: tuple[str, str]) -> bytes:
+    """Rated and predicted pain over time for the people with the largest, middle and smallest gain."""
+    gain = (_error(before) - _error(after)).sort_values(ascending=False)
+    people = [gain.index[i] for i in dict.fromkeys((0, len(gain) // 2, len(gain) - 1))]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.2, 1.5 * len(people) + 0.5), layout="constrained")
+        axes = figure.subplots(len(people), 1, sharex=True, squeeze=False)[:, 0]
+        for axis, person in zip(axes, people, strict=True):
+            a, b = (_first_recording(p[p["participant"] == person]) for p in (before, after))
+            axis.step(floats(a, "onset"), floats(a, "truth"), where="post", color=MUTED, lw=2.5, label="rated")
+            axis.plot(floats(a, "onset"), floats(a, "prediction"), color=SECOND, lw=1.2, ls="--", label=names[0])
+            axis.plot(floats(b, "onset"), floats(b, "prediction"), color=INK, lw=1.4, label=names[1])
+            axis.set_title(f"{person}: error {gain[person]:+.2f} smaller".replace("+-", "−"), fontsize=8, loc="left")
+            axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
+        axes[-1].set_xlabel("seconds")
+        axes[0].legend(frameon=False, fontsize=8, ncol=3, loc="lower right", bbox_to_anchor=(1, 1.0))
+        return _png(figure)
+
+
+def _first_recording(predictions: pd.DataFrame) -> pd.DataFrame:
+    first = predictions[predictions["recording"] == predictions["recording"].min()]
+    return first.sort_values("onset")
+
+
+def training_curves(metrics: Sequence[dict[str, Any]]) -> bytes:
+    """Losses and gauges of a pretraining run over its steps."""
+    panels = {
+        "objectives": [k for k in ("loss", "pairwise", "contrastive") if any(k in m for m in metrics)],
+        "what features know": ["eval/ridge_measures", "eval/knn_same_track", "eval/within_track_share"],
+        "effective rank": ["eval/effective_rank"],
+    }
+    names = {
+        "eval/ridge_measures": "expression measures (ridge PCC)",
+        "eval/knn_same_track": "same track (5-NN)",
+        "eval/within_track_share": "variance within tracks",
+        "eval/effective_rank": "effective rank",
+    }
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.2, 2.5), layout="constrained")
+        for axis, (title, keys) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+            for key, colour in zip(keys, (INK, SECOND, GOOD), strict=False):
+                points = [(m["step"], m[key]) for m in metrics if m.get(key) is not None]
+                if points:
+                    axis.plot(*zip(*points, strict=True), color=colour, lw=1.4, label=names.get(key, key))
+            axis.set_title(title, fontsize=9, loc="left")
+            axis.set_xlabel("step")
+            if len(keys) > 1:
+                axis.legend(frameon=False, fontsize=7)
+        return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,43 @@
+"""Augmentation changes what it should, and nothing when it is off."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pretrain.clips.augment import AugmentConfig, augment, kept_tokens, normalise, to_input
+
+OFF = AugmentConfig(shift=0, zoom=0, flip=0, gamma=0, ramp=0, noise=0, cutout=0)
+
+
+def clips(n=3):
+    return jnp.asarray(np.random.default_rng(0).integers(0, 255, (n, 4, 16, 16, 1)), jnp.uint8)
+
+
+def test_off_is_the_plain_input():
+    plain = to_input(clips(), 16)
+    np.testing.assert_allclose(augment(jax.random.key(0), clips(), 16, OFF), plain, atol=2e-3)
+
+
+def test_flip_is_a_mirror():
+    always = AugmentConfig(shift=0, zoom=0, flip=1, gamma=0, ramp=0, noise=0, cutout=0)
+    flipped = augment(jax.random.key(0), clips(), 16, always)
+    np.testing.assert_allclose(flipped, to_input(clips(), 16)[:, :, :, ::-1], atol=2e-3)
+
+
+def test_every_clip_its_own_draw_and_all_frames_the_same():
+    still = jnp.broadcast_to(clips(1)[:, :1], (2, 4, 16, 16, 1))
+    look = augment(jax.random.key(1), still, 16, AugmentConfig(noise=0))
+    np.testing.assert_allclose(look[:, :1], look[:, 1:2], atol=1e-5)
+    assert float(jnp.abs(look[0] - look[1]).max()) > 0.1
+
+
+def test_normalise_makes_light_level_irrelevant():
+    x = clips().astype(jnp.float32)
+    np.testing.assert_allclose(normalise(x), normalise(x * 0.5 + 20), atol=1e-3)
+
+
+def test_kept_tokens_are_distinct_and_of_the_stated_share():
+    kept = np.asarray(kept_tokens(jax.random.key(0), 5, 40, 0.3))
+    assert kept.shape == (5, 12)
+    assert all(len(set(row)) == 12 for row in kept.tolist())
+    assert not (kept[0] == kept[1]).all()

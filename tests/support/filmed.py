@@ -1,0 +1,58 @@
+"""Footage for tests: videos of phantom faces, of drawings and of nothing."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from jaxtyping import UInt8
+
+from personalize.phantom.cohort import write_cohort
+
+FPS = 10
+
+
+def film_phantoms(folder: Path, seconds: float = 4) -> list[UInt8[np.ndarray, "t 160 160 3"]]:
+    """Frames (RGB, 10 a second) of two phantom people whom the Haar cascade sees in every frame or almost."""
+    write_cohort(folder, participants=2, seed=4, recordings=1, seconds=seconds, size=160, ratings=False)
+    films = []
+    for path in sorted(folder.glob("sub-*/**/*_video.mp4")):
+        with av.open(str(path)) as container:
+            films.append(np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)]))
+    return films
+
+
+def plain(frames: int, height: int = 160, width: int = 160, seed: int = 0) -> UInt8[np.ndarray, "t h w 3"]:
+    """A still, faceless picture with a soft gradient."""
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(40, 200, width)[None, :, None] * rng.uniform(0.5, 1, 3)
+    return np.broadcast_to(ramp, (frames, height, width, 3)).astype(np.uint8)
+
+
+def write_film(
+    path: Path,
+    frames: Sequence[UInt8[np.ndarray, "h w 3"]] | UInt8[np.ndarray, "t h w 3"],
+    *,
+    times: Sequence[float] | None = None,
+    codec: str = "libx264",
+    turned: int | None = None,
+) -> Path:
+    """Writes RGB frames as a video, at the given presentation times (seconds) or at `FPS`.
+
+    `turned` is the display rotation in degrees that the header asks for, as libav counts it.
+    """
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=FPS, options={"crf": "18"} if codec == "libx264" else {})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        if turned is not None:
+            stream.set_display_rotation(turned)
+        for i, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            if times is not None:
+                stream.codec_context.time_base = Fraction(1, 1000)
+                frame.time_base, frame.pts = Fraction(1, 1000), round(1000 * times[i])
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
