@@ -21,6 +21,8 @@ from personalize.phantom.people import VARIED, PeopleConfig, Person, Signature, 
 from pretrain.errors import UserError
 
 Progress = Callable[[int, int], None]
+_H264 = {"preset": "veryfast", "crf": "20", "x264-params": "mbtree=0"}
+"""With macroblock trees x264 writes different bytes for the same frames now and then."""
 
 
 def write_cohort(
@@ -85,7 +87,7 @@ def write_cohort(
 def write_video(path: Path, frames: UInt8[np.ndarray, "n height width 3"], fps: int) -> None:
     """Writes RGB frames as an ordinary mp4 (H.264, yuv420p). Height and width must be even."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=fps, options={"preset": "veryfast", "crf": "20"})
+        stream = container.add_stream("libx264", rate=fps, options=_H264)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
         stream.codec_context.thread_count = 1
         for frame in frames:
@@ -93,7 +95,9 @@ def write_video(path: Path, frames: UInt8[np.ndarray, "n height width 3"], fps: 
         container.mux(stream.encode())
 
 
-def _check(out: Path, participants: int, recordings: int, seconds: float | int, fps: int, size: int, first: int) -> None:
+def _check(
+    out: Path, participants: int, recordings: int, seconds: float | int, fps: int, size: int, first: int
+) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"{out} exists and is not an empty folder: name a new folder for the cohort")
     for name, value, least in (
