@@ -3,8 +3,9 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -48,40 +49,28 @@ def write_cohort(
     Raises `UserError` when `out` exists and is not an empty folder, and for sizes that make no video.
     """
     _check(out, participants, recordings, seconds, fps, size, first)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
-        numbers = range(first, first + participants)
-        members = {f"sub-P{n:03d}": sample_person([seed, n], people) for n in numbers}
-        _write_tables(scratch, members, people, seed)
-        jobs = [(n, r) for n in numbers for r in range(1, recordings + 1)]
-        with ThreadPoolExecutor(1) as encoder:
-            pending: Future | None = None
-            for done, (n, r) in enumerate(jobs):
-                name = f"sub-P{n:03d}"
-                rng = np.random.default_rng([seed, n, r])
-                camera = sample_camera(rng, members[name].looks.skin)
-                course = make_course(members[name], camera, rng, seconds, fps)
-                frames = render(faces(members[name].looks, camera, course, int(rng.integers(2**20))), size)
-                if pending:
-                    pending.result()
-                folder = _folder(scratch / name / f"ses-{r:02d}")
-                stem = f"{name}_ses-{r:02d}"
-                pending = encoder.submit(write_video, folder / f"{stem}_video.mp4", frames, fps)
-                if ratings:
-                    _tsv(_events(course, members[name].signature, rng, fps), folder / f"{stem}_events.tsv")
-                truth = _folder(scratch / "derivatives/truth" / name / f"ses-{r:02d}")
-                _tsv(_truth(course), truth / f"{stem}_aus.tsv")
-                if progress:
-                    progress(done + 1, len(jobs))
-            if pending:
-                pending.result()
-        if out.exists():
-            out.rmdir()
-        scratch.rename(out)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
+    members = {n: sample_person([seed, n], people) for n in range(first, first + participants)}
+    jobs = [(n, session) for n in members for session in range(1, recordings + 1)]
+    with _whole_or_nothing(out) as root, ThreadPoolExecutor(1) as encoder:
+        _write_tables(root, {_name(n): person for n, person in members.items()}, people, seed)
+        encoding: Future[None] | None = None
+        for done, (n, session) in enumerate(jobs, 1):
+            rng = np.random.default_rng([seed, n, session])
+            camera = sample_camera(rng, members[n].looks.skin)
+            course = make_course(members[n], camera, rng, seconds, fps)
+            frames = render(faces(members[n].looks, camera, course, int(rng.integers(2**20))), size)
+            if encoding:  # at most one recording waits for the encoder
+                encoding.result()
+            stem = f"{_name(n)}/ses-{session:02d}/{_name(n)}_ses-{session:02d}"
+            path = _parent(root / f"{stem}_video.mp4")
+            encoding = encoder.submit(write_video, path, frames, fps)
+            if ratings:
+                _tsv(_events(course, members[n].signature, rng, fps), root / f"{stem}_events.tsv")
+            _tsv(_truth(course), _parent(root / f"derivatives/truth/{stem}_aus.tsv"))
+            if done == len(jobs):
+                encoding.result()
+            if progress:
+                progress(done, len(jobs))
 
 
 def write_video(path: Path, frames: UInt8[np.ndarray, "n height width 3"], fps: int) -> None:
@@ -114,10 +103,30 @@ def _check(
         raise UserError(f"phantom cohort: size={size} is odd, which H.264 cannot store; take {size + 1}")
 
 
-def _folder(path: Path) -> Path:
-    for folder in (*reversed(path.parents), path):
+def _name(number: int) -> str:
+    return f"sub-P{number:03d}"
+
+
+@contextmanager
+def _whole_or_nothing(out: Path) -> Iterator[Path]:
+    """A scratch folder beside `out` that takes its place at the end, or vanishes on failure."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        yield scratch
+        if out.exists():
+            out.rmdir()
+        scratch.rename(out)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def _parent(file: Path) -> Path:
+    """The same path, its folder made for the owner alone (`parents=True` would not apply the mode to all)."""
+    for folder in reversed(file.parents):
         folder.mkdir(mode=0o700, exist_ok=True)
-    return path
+    return file
 
 
 def _tsv(table: pd.DataFrame, path: Path) -> None:
@@ -178,7 +187,7 @@ def _write_tables(root: Path, members: dict[str, Person], people: PeopleConfig, 
     description = {**_DESCRIPTION, "Seed": seed, "People": asdict(people)}
     _json(description, root / "dataset_description.json")
     truth = [{"participant_id": name, **_signature_row(p.signature)} for name, p in members.items()]
-    _tsv(pd.DataFrame(truth), _folder(root / "derivatives/truth") / "participants.tsv")
+    _tsv(pd.DataFrame(truth), _parent(root / "derivatives/truth/participants.tsv"))
 
 
 def _signature_row(s: Signature) -> dict[str, float]:

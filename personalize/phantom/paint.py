@@ -114,7 +114,7 @@ def _beard(looks: Looks, shapes: Rig, u: Array, v: Array) -> Array:
     jaw = step(-0.30, -0.52, v + 0.16 * step(0.35, 0.6, x))
     jaw = jaw * step(0.035, 0.06, 0.6 * x * x + (v - mouth_y - 0.01) ** 2)
     upper = bump((x / 0.27) ** 2 + ((v - mouth_y - 0.125) / 0.055) ** 2)
-    grain = 0.8 + 0.2 * jnp.sin(61 * u + 3 * jnp.sin(23 * v)) * jnp.sin(57 * v + 3 * jnp.sin(19 * u))
+    grain = 0.9 + 0.1 * jnp.sin(61 * u + 3 * jnp.sin(23 * v)) * jnp.sin(57 * v + 3 * jnp.sin(19 * u))
     return looks.beard * jnp.clip(jaw + upper, 0, 1) * grain * 0.85
 
 
