@@ -93,8 +93,8 @@ def _envelope(time: Track, e: Episode, delay: float = 0.0) -> Track:
 def _episodes(rng: np.random.Generator, seconds: float | int) -> list[Episode]:
     """Bouts of pain from `QUIET` on; how dense they are differs between recordings."""
     out: list[Episode] = []
-    pause = np.exp(rng.uniform(np.log(0.4), np.log(5)))
-    t = QUIET + rng.exponential(pause)
+    pause = np.exp(rng.uniform(np.log(0.5), np.log(6)))
+    t = QUIET + min(rng.exponential(pause), 0.3 * (seconds - QUIET))  # no recording without pain
     while t < seconds - 1:
         onset, apex, offset = rng.uniform((0.4, 0.6, 0.6), (1.3, 3.5, 1.8))
         out.append(Episode(t, onset, apex, offset, rng.uniform(1.5, 10)))
