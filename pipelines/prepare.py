@@ -51,6 +51,8 @@ def prepare(
     an `out` that is not empty, or wrong options.
     """
     options = _options(faces, size)
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers {workers}: should be at least 1")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} already exists and is not empty; choose another --out")
     found = discover(footage)

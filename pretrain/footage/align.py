@@ -1,8 +1,13 @@
 """Upright square crops of a face at any pose, cut straight from the planes of a frame.
 
 In a crop the box of the face detector takes up 1 / `MARGIN` of the side and lies in the middle. For the box of the
-frontal Haar cascade this puts the features of a frontal, neutral face where the constants below say (as fractions of
-the crop's side, measured on the mean face of the phantom and of real clips).
+frontal Haar cascade this puts the features of a frontal, neutral face here, as fractions of the crop's side (read off
+mean crops of 23 real clips; of phantoms in brackets):
+
+    pupils        x 0.35 and 0.65, y 0.41 (0.44)
+    brows         x 0.26-0.45 and 0.55-0.74, y 0.34 (0.34)
+    mouth         x 0.39-0.61, y 0.72 (0.77)
+    tip of chin   y 0.93
 """
 
 import math
@@ -39,7 +44,7 @@ class Pose:
 
 
 def crop_to_frame(pose: Pose, side: int, margin: float = MARGIN) -> Float64[np.ndarray, "2 3"]:
-    """Matrix that takes pixel (column, row, 1) of a crop with `side` pixels to the frame (pixel centres at integers)."""
+    """Matrix from pixel (column, row, 1) of a crop of `side` pixels to the frame; pixel centres are integers."""
     scale = pose.size * margin / side
     cos, sin = scale * math.cos(pose.roll), scale * math.sin(pose.roll)
     middle = (side - 1) / 2
@@ -98,7 +103,7 @@ def crop_jpeg(frame: Frame, pose: Pose, side: int) -> bytes:
     matrix = crop_to_frame(pose, side)
     luma = warp(frame.luma, matrix, side)
     # chroma pixel c covers luma pixels 2c and 2c + 1
-    half = np.vstack([matrix[:, :]]) / 2
+    half = matrix / 2
     half[:, 2] -= 0.25
     blue, red = warp(frame.blue, half, side), warp(frame.red, half, side)
     pixels = cv2.transform(cv2.merge([luma, blue, red]), _to_bgr(frame.full_range, frame.bt709))

@@ -9,9 +9,29 @@ from pathlib import Path
 from pretrain.errors import UserError, nearest
 
 VIDEO_ENDINGS = frozenset(
-    ".3gp .asf .avi .flv .m2ts .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv".split()
+    [
+        ".3gp",
+        ".asf",
+        ".avi",
+        ".flv",
+        ".m2ts",
+        ".m4v",
+        ".mjpeg",
+        ".mjpg",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".ogv",
+        ".ts",
+        ".vob",
+        ".webm",
+        ".wmv",
+    ]
 )
-IMAGE_ENDINGS = frozenset(".bmp .jpeg .jpg .png .ppm .tif .tiff".split())
+IMAGE_ENDINGS = frozenset([".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff"])
 MIN_IMAGES = 5
 """A folder with fewer images is no image sequence."""
 
@@ -127,4 +147,4 @@ def _check_distinct(sources: Sequence[Source]) -> None:
             raise UserError(f"{source.path} is named twice, as {by_path[real].name!r} and as {source.name!r}")
         by_name[source.name] = source.path
         by_path[real] = source
-    return None
+    return

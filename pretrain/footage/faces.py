@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ class Box(NamedTuple):
     """Larger is surer; only comparable within one finder."""
 
 
+@runtime_checkable
 class FaceFinder(Protocol):
     """Anything that finds faces in a grey picture."""
 
@@ -81,7 +82,7 @@ class HaarFinder:
             minSize=(self.SMALLEST, self.SMALLEST),
         )
         boxes = [
-            Box(x * shrink, y * shrink, (x + w) * shrink, (y + h) * shrink, float(v))
+            Box(*(float(c) * shrink for c in (x, y, x + w, y + h)), score=float(v))
             for (x, y, w, h), v in zip(found, votes, strict=True)
         ]
         return sorted(boxes, key=lambda b: (-b.score, b))

@@ -64,6 +64,7 @@ def fit_similarity(
     Returns the similarity and which points lie within tolerance of it.
     """
     keep = np.ones(len(start), bool)
+    a, b = 1 + 0j, 0j
     for _ in range(rounds):
         z, w = start[keep], end[keep]
         zc, wc = z - z.mean(), w - w.mean()
@@ -71,4 +72,4 @@ def fit_similarity(
         b = complex(w.mean() - a * z.mean())
         miss = np.abs(a * start + b - end)
         keep = miss <= max(float(np.quantile(miss, 0.6)), 0.1)
-    return Similarity(a, b), miss < _TOLERANCE
+    return Similarity(a, b), np.abs(a * start + b - end) < _TOLERANCE

@@ -8,6 +8,7 @@ number if it reappears near by and looks alike; the gap stays a gap.
 
 import cmath
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -16,7 +17,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from pretrain.footage.align import Pose, crop_to_frame, warp
-from pretrain.footage.faces import Box, FaceFinder
+from pretrain.footage.faces import FaceFinder
 from pretrain.footage.flow import PATCH, PATCH_MARGIN, follow_patch
 
 CONFIRM_SECONDS = 0.3
@@ -72,7 +73,7 @@ class _Track:
     tried: float
     confirmations: int = 1
     lost: bool = False
-    shift: complex = 0
+    shift: complex = 0j
     """Motion of the last step in pixels, the best guess for the next one."""
     debt: Float32[np.ndarray, "3"] = field(default_factory=lambda: np.zeros(3, np.float32))
     """Correction of (x / size, y / size, log size) by detections that is still to be made, a bit in every frame."""
@@ -143,7 +144,7 @@ class Follower:
         track.tried = self._time
         view = warp(luma, crop_to_frame(track.pose, _VIEW, _VIEW_MARGIN), _VIEW)
         half = _VIEW / _VIEW_MARGIN / 2
-        expected = Box(_VIEW / 2 - half, _VIEW / 2 - half, _VIEW / 2 + half, _VIEW / 2 + half, 0)
+        expected = (_VIEW / 2 - half, _VIEW / 2 - half, _VIEW / 2 + half, _VIEW / 2 + half)
         box = max(self._find(view), key=lambda b: overlap(b, expected), default=None)
         if box is None or overlap(box, expected) < 0.4:
             return
@@ -156,7 +157,7 @@ class Follower:
         growth = math.log((box.x1 - box.x0) / (2 * half))
         gain = max(1 / (track.confirmations + 1), _LEAST_GAIN)
         track.debt = (gain * np.array([offset.real, offset.imag, growth])).astype(np.float32)
-        track.pose = _moved(track.pose, 0, 1.0, -0.06 * track.pose.roll)
+        track.pose = _moved(track.pose, 0j, 1.0, -0.06 * track.pose.roll)
         track.patch = _patch(luma, track.pose)
         track.look = _unit(0.7 * track.look + 0.3 * look)
         track.seen = self._time
@@ -188,7 +189,7 @@ class Follower:
             if track.lost and _near(track.pose, pose) and float(track.look @ look) > SAME_LOOK:
                 track.pose, track.patch, track.lost = pose, patch, False
                 track.seen = track.tried = self._time
-                track.shift, track.debt, track.confirmations = 0, np.zeros(3, np.float32), 1
+                track.shift, track.debt, track.confirmations = 0j, np.zeros(3, np.float32), 1
                 return
         self._tracks.append(_Track(self._count, pose, patch, look, self._time, self._time))
         self._count += 1
@@ -214,7 +215,7 @@ class _CutTest:
         return cut
 
 
-def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+def overlap(a: Sequence[float], b: Sequence[float]) -> float:
     """Intersection over union of two boxes (x0, y0, x1, y1, ...)."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])

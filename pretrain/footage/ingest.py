@@ -16,7 +16,7 @@ from pretrain.footage.discover import sequence_images
 from pretrain.footage.faces import FaceFinder, make_finder
 from pretrain.footage.follow import Follower, Sightings
 from pretrain.footage.manifest import ManifestRow, format_reason
-from pretrain.footage.video import CorruptVideo, Frame, NoVideo, VideoReader
+from pretrain.footage.video import CorruptVideo, NoVideo, VideoReader
 
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -142,10 +142,7 @@ def _row(source: str, digest: str, progress: _Progress, failure: str | None, wro
         failure = "corrupt" if damaged else "no_video"
     if failure is None and reasons.get("corrupt_frame") == frames:
         failure = "corrupt"
-    if kept:
-        status = "partial" if failure or damaged else "ok"
-    else:
-        status = failure or "no_face"
+    status = ("partial" if failure or damaged else "ok") if kept else (failure or "no_face")
     return ManifestRow(
         file=source,
         status=status,

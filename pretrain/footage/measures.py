@@ -6,7 +6,8 @@ the feature lies in a crop (see `align`); how well each follows its action units
 mean something within a track only, since skin, light and sharpness differ between tracks.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -28,11 +29,11 @@ class Region(NamedTuple):
     y1: float
     mirrored: bool
 
-    def cut(self, picture: Float32[np.ndarray, "s s"]) -> list[Float32[np.ndarray, "h w"]]:
-        """The pixels of the region and of its twin."""
+    def read(self, picture: Float32[np.ndarray, "s s"], cue: Callable[[np.ndarray], Any]) -> float:
+        """Mean of a cue over the region and its twin."""
         sides = [(self.x0, self.x1)] + [(1 - self.x1, 1 - self.x0)] * self.mirrored
         rows = slice(round(self.y0 * GREY), round(self.y1 * GREY))
-        return [picture[rows, round(a * GREY) : round(b * GREY)] for a, b in sides]
+        return float(np.mean([cue(picture[rows, round(a * GREY) : round(b * GREY)]) for a, b in sides]))
 
 
 EYE = Region(0.22, 0.45, 0.37, 0.50, mirrored=True)
@@ -58,41 +59,36 @@ class Measurer:
         self._last: np.ndarray | None = None
         self._last_time = -np.inf
 
-    def __call__(
-        self, greys: UInt8[np.ndarray, "n s s"], times: Float[np.ndarray, "n"]
-    ) -> Float32[np.ndarray, "n m"]:
+    def __call__(self, greys: UInt8[np.ndarray, "n s s"], times: Float[np.ndarray, "n"]) -> Float32[np.ndarray, "n m"]:
         """Columns are `MEASURES`, larger for more open, higher, wider, livelier.
 
-        Contrast of the eye region, height of the brows in crop sides, contrast of the mouth region, detail beside the
-        lip corners, and mean non-rigid speed of the face in crop sides per second (NaN after a gap).
+        Contrast of the eye region (lids hide iris and white), height of the brows in crop sides, contrast of the
+        mouth region (an open mouth shows teeth and darkness) and detail beside the lip corners, all three relative to
+        the mean light of the face; and mean non-rigid speed of the face in crop sides per second (NaN after a gap).
         """
         flat = [flatten(g) for g in greys]
         if self._reference is None:
             self._reference = _typical(flat)
-        return np.stack([self._measure(f, t) for f, t in zip(flat, times, strict=True)])
+        return np.stack([self._measure(g, f, t) for g, f, t in zip(greys, flat, times, strict=True)])
 
-    def _measure(self, flat: UInt8[np.ndarray, "s s"], time: float) -> Float32[np.ndarray, "m"]:
-        assert self._reference is not None
-        still = self._lay_over(flat)
-        picture = still.astype(np.float32)
+    def _measure(
+        self, grey: UInt8[np.ndarray, "s s"], flat: UInt8[np.ndarray, "s s"], time: float
+    ) -> Float32[np.ndarray, "m"]:
+        # Flattened pictures are good for flow; contrast is better read off the picture itself, relative to its light.
+        motion = self._flow.calc(self._reference, flat, None)  # type: ignore[call-overload]
+        shared = shared_motion(motion)
+        still, picture = _move(flat, shared), _move(grey, shared).astype(np.float32)
+        picture /= max(float(picture[_FACE].mean()), 1.0)
         values = (
-            _mean([np.std(eye) for eye in EYE.cut(picture)]),
-            -_mean([_dark_row(brow) for brow in BROW.cut(picture)]) / GREY,
-            _mean([np.std(mouth) for mouth in MOUTH.cut(picture)]),
-            _mean([np.abs(np.diff(corner, axis=0)).mean() for corner in CORNER.cut(picture)]),
+            EYE.read(picture, np.std),
+            -BROW.read(picture, _dark_row) / GREY,
+            MOUTH.read(picture, np.std),
+            CORNER.read(picture, lambda corner: np.abs(np.diff(corner, axis=0)).mean()),
             self._speed(still, time),
         )
         self._last, self._last_time = still, time
         assert len(values) == len(MEASURES)
         return np.array(values, np.float32)
-
-    def _lay_over(self, flat: UInt8[np.ndarray, "s s"]) -> UInt8[np.ndarray, "s s"]:
-        """The picture moved so that the face lies as it does in the reference."""
-        motion = self._flow.calc(self._reference, flat, None)  # type: ignore[call-overload]
-        shared = shared_motion(motion)
-        return cv2.remap(
-            flat, _COLUMNS + shared[..., 0], _ROWS + shared[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )  # type: ignore[return-value]
 
     def _speed(self, still: UInt8[np.ndarray, "s s"], time: float) -> float:
         pause = time - self._last_time
@@ -111,10 +107,17 @@ def flatten(grey: UInt8[np.ndarray, "s s"]) -> UInt8[np.ndarray, "s s"]:
     return np.clip(detail / np.maximum(spread, 4) * 40 + 128, 0, 255).astype(np.uint8)
 
 
+def _move(picture: UInt8[np.ndarray, "s s"], motion: Float32[np.ndarray, "s s 2"]) -> UInt8[np.ndarray, "s s"]:
+    """The picture with that motion undone."""
+    x, y = _COLUMNS + motion[..., 0], _ROWS + motion[..., 1]
+    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+
+
 def shared_motion(motion: Float32[np.ndarray, "s s 2"], rounds: int = 3) -> Float32[np.ndarray, "s s 2"]:
     """The affine motion of the largest part of the face: least squares on the 60 % of pixels that fit best."""
     basis, moved = _BASIS[_SAMPLE], motion[_SAMPLE]
     best, keep = int(0.6 * len(basis)), np.ones(len(basis), bool)
+    coefficients = np.zeros((3, 2), np.float32)
     for _ in range(rounds):
         b, m = basis[keep], moved[keep]
         coefficients = np.linalg.solve(b.T @ b + 1e-6 * np.eye(3, dtype=np.float32), b.T @ m)
@@ -137,7 +140,3 @@ def _dark_row(region: Float32[np.ndarray, "h w"]) -> float:
     if total == 0:
         return (len(region) - 1) / 2
     return float(dark.sum(axis=1) @ np.arange(len(region))) / total
-
-
-def _mean(values: list[float]) -> float:
-    return float(np.mean(values))

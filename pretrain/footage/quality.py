@@ -9,7 +9,7 @@ GREY = 64
 
 MIN_FACE_SIZE = 24.0
 """Width of the face in source pixels."""
-MIN_SHARPNESS = 12.0
+MIN_SHARPNESS = 25.0
 """Variance of the Laplacian of the grey copy after its contrast was brought to a standard deviation of 40."""
 MIN_BRIGHTNESS = 20.0
 """Mean luma, 0-255."""

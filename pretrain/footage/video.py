@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import av.logging
 import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError, InvalidDataError
 from jaxtyping import UInt8
 
 from pretrain.footage.discover import sequence_images
@@ -86,20 +89,20 @@ class VideoReader:
                 yield _to_frame(frame, index, clock(frame, index))
             self.missing_frames = max(0, stream.frames - self._packets)
 
-    def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    def _decode(self, container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         packets = container.demux(stream)
         while True:
             try:
                 packet = next(packets)
             except StopIteration:
                 return
-            except (av.error.FFmpegError, EOFError):
+            except (FFmpegError, EOFError):
                 self.damaged_packets += 1
                 return
             self._packets += packet.size > 0
             try:
                 frames = packet.decode()
-            except (av.error.FFmpegError, EOFError):
+            except (FFmpegError, EOFError):
                 self.damaged_packets += 1
                 continue
             yield from frames
@@ -112,9 +115,9 @@ class VideoReader:
         for number, image in enumerate(images):
             try:
                 # An open file, not a name: libav takes some image names for patterns of many files.
-                with image.open("rb") as file, av.open(file, metadata_errors="replace") as container:
+                with image.open("rb") as file, av.open(file, "r", metadata_errors="replace") as container:
                     frame = next(container.decode(video=0))
-            except (av.error.FFmpegError, EOFError, StopIteration, IndexError):
+            except (FFmpegError, EOFError, StopIteration, IndexError):
                 self.damaged_packets += 1
                 continue
             yield _to_frame(frame, index, number / SEQUENCE_FPS)
@@ -137,12 +140,12 @@ class _Clock:
         return frame.time - self.start
 
 
-def _open(path: Path) -> av.container.InputContainer:
+def _open(path: Path) -> InputContainer:
     try:
         # Only local files: some formats are lists of addresses.
         return av.open(str(path.absolute()), metadata_errors="replace", options={"protocol_whitelist": "file"})
-    except av.error.FFmpegError as e:
-        if isinstance(e, OSError) and not isinstance(e, av.error.InvalidDataError):
+    except FFmpegError as e:
+        if isinstance(e, OSError) and not isinstance(e, InvalidDataError):
             raise OSError(f"{path}: {e.strerror}") from e
         raise CorruptVideo(str(path)) from e
 
@@ -161,5 +164,6 @@ def _to_frame(frame: av.VideoFrame, index: int, time: float) -> Frame:
 def _plane(frame: av.VideoFrame, number: int, turns: int) -> UInt8[np.ndarray, "h w"]:
     """A plane as an array without a copy, unless the picture has to be turned by quarter turns anticlockwise."""
     plane = frame.planes[number]
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+    flat = np.frombuffer(plane, np.uint8)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    rows = flat.reshape(plane.height, plane.line_size)[:, : plane.width]
     return np.ascontiguousarray(np.rot90(rows, turns)) if turns else rows

@@ -1,0 +1,123 @@
+import cv2
+import numpy as np
+import pytest
+
+from pretrain.errors import UserError
+from pretrain.footage.align import Pose
+from pretrain.footage.faces import Box, HaarFinder, make_finder
+from pretrain.footage.flow import fit_similarity
+from pretrain.footage.follow import PATIENCE_SECONDS, Follower, overlap
+
+
+def _luma(frames):
+    return [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
+
+
+def _tracks(frames, finder=None, max_faces=4, fps=10):
+    """(frame, track, pose, finder's answer) of everything seen."""
+    follower = Follower(finder or HaarFinder(), max_faces)
+    steps = [follower.step(f, i / fps) for i, f in enumerate(frames)]
+    return [(i, s.track, s.pose, s.finder) for i, step in enumerate(steps) for s in step.faces], steps
+
+
+def _shifted(frame, x, y):
+    matrix = np.array([[1, 0, x], [0, 1, y]], np.float32)
+    return cv2.warpAffine(frame, matrix, frame.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+
+
+def test_similarity_is_found_among_outliers():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=40) * 20 + 1j * rng.normal(size=40) * 20
+    w = 1.1 * np.exp(0.2j) * z + (3 - 2j)
+    w[:12] += 15
+    (a, b), inside = fit_similarity(z, w)
+    assert a == pytest.approx(1.1 * np.exp(0.2j), abs=1e-6)
+    assert b == pytest.approx(3 - 2j, abs=1e-6)
+    assert not inside[:12].any() and inside[12:].all()
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "iou"),
+    [
+        ((0.0, 0.0, 2.0, 2.0), (1.0, 1.0, 3.0, 3.0), 1 / 7),
+        ((0.0, 0.0, 1.0, 1.0), (2.0, 0.0, 3.0, 1.0), 0),
+        ((0.0,) * 2 + (1.0,) * 2,) * 2 + (1,),
+    ],
+)
+def test_overlap_by_hand(a, b, iou):
+    assert overlap(a, b) == pytest.approx(iou)
+
+
+def test_a_still_face_stays_still(films):
+    """The crop of a still picture moves by less than 1 % of the face's width per frame once it has settled."""
+    seen, _ = _tracks(_luma([films[0][0]] * 40))
+    assert {track for _, track, _, _ in seen} == {0}
+    poses = np.array([[p.x, p.y] for _, _, p, _ in seen])[10:]
+    size = seen[-1][2].size
+    assert np.abs(np.diff(poses, n=2, axis=0)).max() < 0.01 * size
+
+
+def test_motion_is_followed(films):
+    """The same picture, shifted by a known path: the pose shifts along with it."""
+    path = [(12 * np.sin(i / 5), 8 * np.cos(i / 4) - 8) for i in range(40)]
+    seen, _ = _tracks(_luma([_shifted(films[0][0], x, y) for x, y in path]))
+    assert [i for i, *_ in seen] == list(range(40))
+    assert {track for _, track, _, _ in seen} == {0}
+    found = np.array([[p.x, p.y] for _, _, p, _ in seen])
+    assert np.abs((found - found[20]) - (np.array(path) - path[20])).max() < 3  # of a face some 80 px wide
+
+
+def test_a_cut_ends_the_track_and_another_person_gets_another_number(films):
+    dark = (films[1] * 0.35).astype(np.uint8)
+    seen, steps = _tracks(_luma([*films[0][:15], *dark[:15]]))
+    assert steps[15].cut and steps[15].ended == [0]
+    assert {t for i, t, _, _ in seen if i < 15} == {0}
+    assert {t for i, t, _, _ in seen if i >= 15} == {1}
+
+
+def test_two_faces_are_two_tracks(films):
+    seen, _ = _tracks(_luma(np.concatenate([films[0][:30], films[1][:30]], axis=2)))
+    sides = {t: {p.x > 160 for _, track, p, _ in seen if track == t} for _, t, _, _ in seen}
+    assert sorted(map(tuple, sides.values())) == [(False,), (True,)]
+
+
+def test_no_more_faces_than_allowed(films):
+    _, steps = _tracks(_luma(np.concatenate([films[0][:10], films[1][:10]], axis=2)), max_faces=1)
+    assert {len(s.faces) for s in steps} == {1}
+
+
+def test_a_face_that_was_covered_for_a_moment_keeps_its_number_and_the_gap_stays(films):
+    frames = [f.copy() for f in films[0][:32]]
+    for f in frames[12:17]:
+        f[:] = np.linspace(90, 140, 160)[None, :, None]  # half a second of nothing, without a hard cut
+        f[::7] += 20
+    follower = Follower(HaarFinder(), 4)
+    follower._cuts = lambda luma: False
+    steps = [follower.step(f, i / 10) for i, f in enumerate(_luma(frames))]
+    seen = [(i, s.track) for i, step in enumerate(steps) for s in step.faces]
+    assert {t for _, t in seen} == {0}
+    assert not {i for i, _ in seen} & set(range(13, 17))
+    assert {i for i, _ in seen} >= set(range(22, 32))
+
+
+def test_a_face_that_the_finder_no_longer_sees_is_given_up(films):
+    """However well its texture can be followed."""
+    calls = iter([[Box(40.0, 40.0, 110.0, 110.0, 9.0)]])
+    seen, _ = _tracks(_luma([films[0][0]] * 40), finder=lambda luma: next(calls, []))
+    assert max(i for i, *_ in seen) / 10 <= PATIENCE_SECONDS + 0.1
+    assert {answer for i, _, _, answer in seen if i > 0} == {"missed", "idle"}
+
+
+def test_tracks_that_run_into_each_other_both_end():
+    rng = np.random.default_rng(0)
+    texture = cv2.GaussianBlur(rng.uniform(0, 255, (120, 240)), (0, 0), 2).astype(np.uint8)
+    follower = Follower(lambda luma: [Box(40.0, 30.0, 90.0, 80.0, 9.0), Box(130.0, 30.0, 180.0, 80.0, 8.0)], 4)
+    follower.step(texture, 0.0)
+    follower._tracks[1].pose = Pose(75.0, 55.0, 50.0)
+    follower._tracks[1].patch = follower._tracks[0].patch
+    assert set(follower._end_mixed()) == {0, 1}
+
+
+def test_unknown_finder_names_the_nearest():
+    with pytest.raises(UserError, match="did you mean 'haar'"):
+        make_finder("har")
