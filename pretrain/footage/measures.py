@@ -53,7 +53,7 @@ class Measurer:
     """Measures of one track, a run of crops at a time; its reference is chosen from the first run and stays."""
 
     def __init__(self) -> None:
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._flow.setFinestScale(0)
         self._reference: np.ndarray | None = None
         self._last: np.ndarray | None = None

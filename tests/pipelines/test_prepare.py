@@ -61,7 +61,8 @@ def test_a_manifest_off_by_one_is_caught(clips, tmp_path):
     copy.mkdir()
     for file in clips.iterdir():
         (copy / file.name).write_bytes(file.read_bytes())
-    rows = list(csv.reader((copy / "manifest.csv").open(newline="")))
+    with (copy / "manifest.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
     rows[1][6] = str(int(rows[1][6]) + 1)
     with (copy / "manifest.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
