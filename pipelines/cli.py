@@ -107,7 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     c = _add(commands, "personalize", _personalize, "one model per person, and what it is worth", config=True)
     c.add_argument("--cohort", type=Path, required=True)
-    c.add_argument("--features", type=Path, required=True, metavar="features.parquet")
+    c.add_argument("--features", type=Path, metavar="features.parquet", help="default: the cohort's own tables")
     c.add_argument("--out", type=Path, required=True, metavar="RUN")
 
     c = _add(commands, "report", _report, "one page from several runs, side by side")

@@ -7,6 +7,10 @@ import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pretrain.clips.dataset import ClipRecord
 
 MIN_FREE_GB = 5.0
 
@@ -67,7 +71,7 @@ def _dataset() -> str:
     return "TFDS writes and reads ArrayRecord"
 
 
-def _one_record() -> "object":
+def _one_record() -> "ClipRecord":
     import cv2
     import numpy as np
 

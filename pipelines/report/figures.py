@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from personalize.cohorts.columns import floats
+from personalize.cohorts.columns import floats, texts
 from personalize.evaluation.metrics import LOWER_IS_BETTER
 from pipelines.report.summary import SHOWN, Comparison
 
 INK, MUTED, GOOD, BAD, NEUTRAL, SECOND = "#1d2733", "#8a94a3", "#1b7f5c", "#b3402e", "#6b7686", "#c98a1b"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -51,52 +51,56 @@ def forest(comparisons: Sequence[Comparison], metric: str) -> bytes:
 
 def per_person(before: pd.DataFrame, after: pd.DataFrame, names: tuple[str, str]) -> bytes:
     """Mean absolute error of every held-out person before and after adaptation, largest gain first."""
-    errors = pd.DataFrame({name: _error(p) for name, p in zip(names, (before, after), strict=True)})
-    errors = errors.loc[(errors[names[1]] - errors[names[0]]).sort_values(ascending=False).index]
+    old, new = _error(before), _error(after)
+    people = sorted(old, key=lambda person: new[person] - old[person], reverse=True)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8.2, 0.9 + 0.2 * len(errors)), layout="constrained")
+        figure = Figure(figsize=(8.2, 0.9 + 0.2 * len(people)), layout="constrained")
         axes = figure.subplots()
-        for y, (a, b) in enumerate(errors.to_numpy()):
-            axes.plot([a, b], [y, y], color=GOOD if b < a else BAD, lw=1.6, alpha=0.7)
-        rows = np.arange(len(errors))
-        axes.plot(errors[names[0]], rows, "o", color="white", mec=INK, ms=5, label=names[0])
-        axes.plot(errors[names[1]], rows, "o", color=INK, ms=5, label=names[1])
-        axes.set_yticks(rows, [str(p) for p in errors.index], fontsize=7)
+        rows = np.arange(len(people))
+        for y, person in enumerate(people):
+            colour = GOOD if new[person] < old[person] else BAD
+            axes.plot([old[person], new[person]], [y, y], color=colour, lw=1.6, alpha=0.7)
+        axes.plot([old[p] for p in people], rows, "o", color="white", mec=INK, ms=5, label=names[0])
+        axes.plot([new[p] for p in people], rows, "o", color=INK, ms=5, label=names[1])
+        axes.set_yticks(rows, people, fontsize=7)
         axes.set_xlabel("mean absolute error on the person's later recordings")
         axes.set_xlim(left=0)
         axes.legend(
-            frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.0 + 1.1 / len(errors)), ncol=2
+            frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.0 + 1.1 / len(people)), ncol=2
         )
         return _png(figure)
 
 
-def _error(predictions: pd.DataFrame) -> pd.Series:
-    error = (predictions["truth"] - predictions["prediction"]).abs()
-    return error.groupby(predictions["participant"]).mean()
+def _error(predictions: pd.DataFrame) -> dict[str, float]:
+    error = np.abs(floats(predictions, "truth") - floats(predictions, "prediction"))
+    people = texts(predictions, "participant")
+    return {str(person): float(error[people == person].mean()) for person in np.unique(people)}
 
 
 def time_courses(before: pd.DataFrame, after: pd.DataFrame, names: tuple[str, str]) -> bytes:
     """Rated and predicted pain over time for the people with the largest, middle and smallest gain."""
-    gain = (_error(before) - _error(after)).sort_values(ascending=False)
-    people = [gain.index[i] for i in dict.fromkeys((0, len(gain) // 2, len(gain) - 1))]
+    old, new = _error(before), _error(after)
+    ordered = sorted(old, key=lambda person: old[person] - new[person], reverse=True)
+    people = [ordered[i] for i in dict.fromkeys((0, len(ordered) // 2, len(ordered) - 1))]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.2, 1.5 * len(people) + 0.5), layout="constrained")
         axes = figure.subplots(len(people), 1, sharex=True, squeeze=False)[:, 0]
         for axis, person in zip(axes, people, strict=True):
-            a, b = (_first_recording(p[p["participant"] == person]) for p in (before, after))
+            a, b = (_first_recording(p, person) for p in (before, after))
             axis.step(floats(a, "onset"), floats(a, "truth"), where="post", color=MUTED, lw=2.5, label="rated")
             axis.plot(floats(a, "onset"), floats(a, "prediction"), color=SECOND, lw=1.2, ls="--", label=names[0])
             axis.plot(floats(b, "onset"), floats(b, "prediction"), color=INK, lw=1.4, label=names[1])
-            axis.set_title(f"{person}: error {gain[person]:+.2f} smaller".replace("+-", "−"), fontsize=8, loc="left")
+            axis.set_title(f"{person}: error {old[person]:.2f} → {new[person]:.2f}", fontsize=8, loc="left")
             axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
         axes[-1].set_xlabel("seconds")
         axes[0].legend(frameon=False, fontsize=8, ncol=3, loc="lower right", bbox_to_anchor=(1, 1.0))
         return _png(figure)
 
 
-def _first_recording(predictions: pd.DataFrame) -> pd.DataFrame:
-    first = predictions[predictions["recording"] == predictions["recording"].min()]
-    return first.sort_values("onset")
+def _first_recording(predictions: pd.DataFrame, person: str) -> pd.DataFrame:
+    theirs = predictions.loc[predictions["participant"] == person]
+    first = theirs.loc[theirs["recording"] == sorted(set(texts(theirs, "recording")))[0]]
+    return first.sort_values(by="onset")
 
 
 def training_curves(metrics: Sequence[dict[str, Any]]) -> bytes:

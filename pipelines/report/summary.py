@@ -66,9 +66,9 @@ def read_personal(folder: Path) -> PersonalRun:
     """
     try:
         results = json.loads((folder / "results.json").read_text())
-        config = json.loads((folder / "config.json").read_text())
+        config = json.loads((folder / "config.json").read_text())["config"]
         predictions = pd.read_parquet(folder / "predictions.parquet")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{folder} is not a finished run of `wince personalize`: {error}") from error
     try:
         check_rows(results["metrics"])

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -127,7 +128,8 @@ def open_clips(clips: Path) -> "tfds.core.DataSourceT":  # pyright: ignore[repor
     """
     if not (clips / "features.json").is_file():
         raise UserError(f"{clips} is not a clip dataset (no features.json there): make one with `wince prepare`")
-    return tfds.builder_from_directory(str(clips)).as_data_source("train")
+    builder: Any = tfds.builder_from_directory(str(clips))
+    return builder.as_data_source("train")
 
 
 def to_record(raw: dict) -> ClipRecord:

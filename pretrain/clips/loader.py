@@ -85,11 +85,12 @@ class FrameReader:
         """The crops of a track, in the shape of `crops` plus height, width and channels."""
         wanted, inverse = np.unique(crops, return_inverse=True)
         records = {int(r): self.source[int(r)]["frames"] for r in np.unique(track.record[wanted])}
-        images = np.stack([self._decode(records[track.record[i]][track.offset[i]]) for i in wanted])
+        where = zip(track.record[wanted].tolist(), track.offset[wanted].tolist(), strict=True)
+        images = np.stack([self._decode(records[r][o]) for r, o in where])
         return images[inverse.reshape(crops.shape)]
 
     def _decode(self, jpeg: bytes) -> UInt8[np.ndarray, "h w c"]:
-        image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), self.flag)
+        image = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), self.flag))
         return image[..., None] if image.ndim == 2 else image
 
 
@@ -101,7 +102,7 @@ class _DrawClips(grain.transforms.RandomMap):
     ) -> None:
         self.parts, self.read, self.batch, self.shape, self.views = parts, read, batch, shape, views
 
-    def random_map(self, element: int, rng: np.random.Generator) -> dict[str, Any]:
+    def random_map(self, element: int, rng: np.random.Generator) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         part = self.parts[element]
         count, possible = self.batch.clips_per_track, len(part.starts)
         # one clip from each of `count` equal shares of the stretch, so that clips are apart in time

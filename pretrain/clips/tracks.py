@@ -100,7 +100,7 @@ def clip_windows(
     before = np.maximum(after - 1, 0)
     nearer_before = wanted - time[before] <= time[after] - wanted
     chosen = np.where(nearer_before, before, after)
-    return chosen, (np.abs(time[chosen] - wanted) <= 1 / shape.fps).all(axis=1)
+    return chosen, np.all(np.abs(time[chosen] - wanted) <= 1 / shape.fps, axis=1)
 
 
 def tile(time: Float64[np.ndarray, "n"], shape: ClipShape) -> Int64[np.ndarray, "clips frames"]:
@@ -115,7 +115,7 @@ def tile(time: Float64[np.ndarray, "n"], shape: ClipShape) -> Int64[np.ndarray, 
         possible = run[whole[run] & (chosen[run, -1] <= run[-1])]
         if not len(possible):
             continue
-        wanted = np.arange(time[run[0]], time[possible[-1]] + 1e-9, shape.seconds)
+        wanted = np.arange(float(time[run[0]]), float(time[possible[-1]]) + 1e-9, shape.seconds)
         here = possible[np.searchsorted(time[possible], wanted - 1e-6).clip(max=len(possible) - 1)]
         starts += [*here.tolist(), int(possible[-1])]
     return chosen[np.unique(np.asarray(starts, np.int64))]

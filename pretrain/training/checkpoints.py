@@ -39,7 +39,9 @@ class Checkpoints:
     def __init__(self, folder: Path, keep: int = 1) -> None:
         self.folder = folder.resolve()
         try:
-            self._orbax = ocp.training.Checkpointer(
+            # Any: the policies do not match Orbax's own annotations
+            checkpointer: Any = ocp.training.Checkpointer
+            self._orbax = checkpointer(
                 self.folder,
                 # the default policy silently skips a save while another one is running
                 save_decision_policy=_saving.FixedIntervalPolicy(1),
@@ -62,7 +64,7 @@ class Checkpoints:
 
     def save(self, step: int, state: Any) -> None:
         """Saves in the background."""
-        mark = {"fingerprint": int(fingerprint(state))}
+        mark: Any = {"fingerprint": int(fingerprint(state))}
         if self._orbax.save_checkpointables_async(step, {"state": state}, custom_metadata=mark) is None:
             raise RunFailure(f"the checkpoint of step {step} was not saved in {self.folder}")
 

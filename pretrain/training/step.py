@@ -4,11 +4,12 @@ NNX describes the networks; training sees plain dicts of arrays, which is what o
 rules want, and faster than NNX's own transforms.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 from jaxtyping import Array, Float, Key, UInt8
@@ -24,6 +25,8 @@ from pretrain.training.optimizer import make_optimizer, make_schedule
 
 State = dict[str, Any]
 """params, opt_state, step."""
+Batch = Mapping[str, Any]
+"""What `ClipLoader` yields."""
 Metrics = dict[str, Float[Array, ""]]
 
 
@@ -50,11 +53,11 @@ def init_state(config: PretrainConfig) -> State:
     return {"params": params, "opt_state": optimizer.init(params), "step": jnp.zeros((), jnp.int32)}
 
 
-def make_loss(config: PretrainConfig) -> Callable[[Any, dict[str, Array], Key[Array, ""]], tuple[Array, Metrics]]:
+def make_loss(config: PretrainConfig) -> Callable[[Any, Batch, Key[Array, ""]], tuple[Array, Metrics]]:
     """The weighted sum of the objectives: (params, batch, key) -> (loss, metrics)."""
     graph = _graph(config)
 
-    def loss_fn(params: Any, batch: dict[str, Array], key: Key[Array, ""]) -> tuple[Array, Metrics]:
+    def loss_fn(params: Any, batch: Batch, key: Key[Array, ""]) -> tuple[Array, Metrics]:
         nets = nnx.merge(graph, params)
         p, c, v = batch["frames"].shape[:3]
         frames = batch["frames"].reshape(p * c * v, *batch["frames"].shape[3:])
@@ -90,13 +93,13 @@ def make_loss(config: PretrainConfig) -> Callable[[Any, dict[str, Array], Key[Ar
     return loss_fn
 
 
-def make_step(config: PretrainConfig) -> Callable[[State, dict[str, Array]], tuple[State, Metrics]]:
+def make_step(config: PretrainConfig) -> Callable[[State, Batch], tuple[State, Metrics]]:
     """The jitted update; its randomness is a function of the config's seed and the step alone."""
     loss_fn = make_loss(config)
     optimizer = make_optimizer(config.optimizer, config.steps)
     schedule = make_schedule(config.optimizer, config.steps)
 
-    def step(state: State, batch: dict[str, Array]) -> tuple[State, Metrics]:
+    def step(state: State, batch: Batch) -> tuple[State, Metrics]:
         key = jax.random.fold_in(jax.random.key(config.seed), state["step"])
         (_, metrics), grads = jax.value_and_grad(loss_fn, has_aux=True)(state["params"], batch, key)
         updates, opt_state = optimizer.update(grads, state["opt_state"], state["params"])
@@ -107,11 +110,11 @@ def make_step(config: PretrainConfig) -> Callable[[State, dict[str, Array]], tup
     return jax.jit(step, donate_argnums=0)
 
 
-def make_embed(config: PretrainConfig) -> Callable[[Any, UInt8[Array, "b t h w c"]], Float[Array, "b d"]]:
+def make_embed(config: PretrainConfig) -> Callable[[Any, UInt8[Array | np.ndarray, "b t h w c"]], Float[Array, "b d"]]:
     """The jitted encoder: (params, whole crops) -> one feature vector per clip."""
     graph = _graph(config)
 
-    def embed(params: Any, frames: UInt8[Array, "b t h w c"]) -> Float[Array, "b d"]:
-        return nnx.merge(graph, params).encoder(to_input(frames, config.encoder.size)).vector
+    def embed(params: Any, frames: UInt8[Array | np.ndarray, "b t h w c"]) -> Float[Array, "b d"]:
+        return nnx.merge(graph, params).encoder(to_input(jnp.asarray(frames), config.encoder.size)).vector
 
     return jax.jit(embed)
