@@ -88,7 +88,7 @@ def _check(
     out: Path, participants: int, recordings: int, seconds: float | int, fps: int, size: int, first: int
 ) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"{out} exists and is not an empty folder: name a new folder for the cohort")
+        raise UserError(f"{out} exists and is not an empty folder: choose another --out")
     for name, value, least in (
         ("participants", participants, 1),
         ("recordings", recordings, 1),

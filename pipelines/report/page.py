@@ -16,11 +16,11 @@ from pipelines.report.summary import (
     SHOWN,
     Comparison,
     PersonalRun,
-    _most_adapted,
     cell,
     comparisons,
     headline,
     label,
+    most_adapted,
     read_personal,
     sentence,
     table,
@@ -66,7 +66,7 @@ def write_report(folders: Sequence[Path], out: Path) -> int:
 
 def _personal_figures(run: PersonalRun, found: Sequence[Comparison]) -> dict[str, bytes]:
     parts = by_system(run.predictions)
-    best = _most_adapted(list(parts))
+    best = most_adapted(list(parts))
     population = (best[0], "none", 0)
     pictures = {"differences_mae": figures.forest(found, "mae"), "differences_ccc": figures.forest(found, "ccc")}
     if population in parts and best != population:
@@ -107,14 +107,12 @@ def _render(
 
 def _reasons(personal: Sequence[PersonalRun]) -> list[str]:
     """Why numbers are missing, or rest on fewer people."""
-    found = {
-        f"{label((r['system'], r['adaptation'], r['k']))}, {SHOWN[m['metric']][:-2]}: {m['reason']}"
-        for rows in table(personal).values()
-        for m in rows.values()
-        for r in [m]
-        if m["reason"]
-    }
-    return sorted(found)
+    return [
+        f"{name}, {SHOWN[metric][:-2]}: {row['reason']}"
+        for name, rows in table(personal).items()
+        for metric, row in rows.items()
+        if row["reason"]
+    ]
 
 
 def _record(folder: Path) -> str:

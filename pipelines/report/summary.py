@@ -87,16 +87,20 @@ def label(key: Key) -> str:
 
 
 def table(runs: Sequence[PersonalRun]) -> dict[str, dict[str, dict[str, Any]]]:
-    """label -> metric -> row, in the order of the runs; a row that no features enter stands once."""
+    """label -> metric -> row, in the order of the runs; a row that no features enter stands once.
+
+    Raises `UserError` when two runs have features of one name, whose rows could not be told apart.
+    """
+    systems = [run.results["metrics"][0]["system"] for run in runs]
+    for folder, system in zip([run.folder for run in runs], systems, strict=True):
+        if systems.count(system) > 1:
+            raise UserError(f"{folder}: another run has features named {system!r} too; name the feature files apart")
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    for run in runs:
-        here: dict[str, dict[str, dict[str, Any]]] = {}
-        for row in run.results["metrics"]:
-            if row["pooling"] == POOLING and row["metric"] in SHOWN and row["subgroup"] is None:
-                mark = " LEAKY" * row["leaky"] + " ORACLE" * row["oracle"]
-                name = label((row["system"], row["adaptation"], row["k"])) + mark
-                here.setdefault(name, {})[row["metric"]] = row
-        found = {**here, **found} if not found else {**found, **{n: r for n, r in here.items() if n not in found}}
+    for row in (row for run in runs for row in run.results["metrics"]):
+        if row["pooling"] == POOLING and row["metric"] in SHOWN and row["subgroup"] is None:
+            mark = " LEAKY" * row["leaky"] + " ORACLE" * row["oracle"]
+            name = label((row["system"], row["adaptation"], row["k"])) + mark
+            found.setdefault(name, {}).setdefault(row["metric"], row)
     return found
 
 
@@ -114,7 +118,7 @@ def comparisons(runs: Sequence[PersonalRun]) -> tuple[list[Comparison], list[str
     for other in runs[1:]:
         theirs = {key[1:]: (key, part) for key, part in by_system(other.predictions).items()}
         for key in (k for k in own if k[1] != NO_FACE and k[1:] in theirs):
-            if key[1] not in ("none", _most_adapted(list(own))[1]):
+            if key[1] not in ("none", most_adapted(list(own))[1]):
                 continue
             other_key, part = theirs[key[1:]]
             try:
@@ -126,12 +130,13 @@ def comparisons(runs: Sequence[PersonalRun]) -> tuple[list[Comparison], list[str
 
 def _own_pairs(keys: Sequence[Key]) -> list[tuple[Key, Key]]:
     system = keys[0][0]
-    best, population = _most_adapted(keys), (system, "none", 0)
+    best, population = most_adapted(keys), (system, "none", 0)
     others = [k for k in keys if k not in (best, population)]
     return [(best, population), *((best, k) for k in others), *((k, population) for k in others if k[1] != NO_FACE)]
 
 
-def _most_adapted(keys: Sequence[Key]) -> Key:
+def most_adapted(keys: Sequence[Key]) -> Key:
+    """The system with the most adaptation steps and labels."""
     return max((k for k in keys if k[1] != NO_FACE), key=lambda k: (k[1].count("+"), k[2]))
 
 

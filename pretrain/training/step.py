@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jaxtyping import Array, Float, Key, UInt8
+from jaxtyping import Array, Float, Int, Key, UInt8
 
 from pretrain.clips.augment import augment, kept_tokens, to_input
 from pretrain.clips.dataset import MEASURES
@@ -27,6 +27,7 @@ State = dict[str, Any]
 """params, opt_state, step."""
 Batch = Mapping[str, Any]
 """What `ClipLoader` yields."""
+Views = tuple[Float[Array, "b t h w c"], Int[Array, "b kept"] | None]
 Metrics = dict[str, Float[Array, ""]]
 
 
@@ -53,20 +54,29 @@ def init_state(config: PretrainConfig) -> State:
     return {"params": params, "opt_state": optimizer.init(params), "step": jnp.zeros((), jnp.int32)}
 
 
-def make_loss(config: PretrainConfig) -> Callable[[Any, Batch, Key[Array, ""]], tuple[Array, Metrics]]:
-    """The weighted sum of the objectives: (params, batch, key) -> (loss, metrics)."""
-    graph = _graph(config)
+def make_views(config: PretrainConfig) -> Callable[[Key[Array, ""], Batch], Views]:
+    """The augmented clips of a batch and the tokens that are kept of each: (key, batch) -> views."""
 
-    def loss_fn(params: Any, batch: Batch, key: Key[Array, ""]) -> tuple[Array, Metrics]:
-        nets = nnx.merge(graph, params)
-        p, c, v = batch["frames"].shape[:3]
-        frames = batch["frames"].reshape(p * c * v, *batch["frames"].shape[3:])
+    def look(key: Key[Array, ""], batch: Batch) -> Views:
+        frames = batch["frames"].reshape(-1, *batch["frames"].shape[3:])
         looks, drops = jax.random.split(key)
         clips = augment(looks, frames, config.encoder.size, config.augment)
-        keep = None
-        if config.augment.token_share < 1:
-            keep = kept_tokens(drops, p * c * v, config.encoder.tokens, config.augment.token_share)
-        features = nets.encoder(clips, keep).vector.reshape(p, c, v, -1)
+        if config.augment.token_share == 1:
+            return clips, None
+        return clips, kept_tokens(drops, len(frames), config.encoder.tokens, config.augment.token_share)
+
+    return look
+
+
+def make_loss(config: PretrainConfig) -> Callable[[Any, Views, Batch], tuple[Array, Metrics]]:
+    """The weighted sum of the objectives: (params, views, batch) -> (loss, metrics)."""
+    graph = _graph(config)
+
+    def loss_fn(params: Any, views: Views, batch: Batch) -> tuple[Array, Metrics]:
+        nets = nnx.merge(graph, params)
+        p, c = batch["time"].shape
+        v = config.views
+        features = nets.encoder(*views).vector.reshape(p, c, v, -1)
         track = jnp.repeat(batch["track"], c)
         metrics = {"within_track_share": within_track_share(features[:, :, 0].reshape(p * c, -1), track)}
         total = jnp.zeros(())
@@ -94,20 +104,31 @@ def make_loss(config: PretrainConfig) -> Callable[[Any, Batch, Key[Array, ""]], 
 
 
 def make_step(config: PretrainConfig) -> Callable[[State, Batch], tuple[State, Metrics]]:
-    """The jitted update; its randomness is a function of the config's seed and the step alone."""
+    """The update; its randomness is a function of the config's seed and the step alone.
+
+    Two programs: in one, XLA on CPU would compute the augmentation anew wherever its result is used, which made a
+    step three times as long.
+    """
+    look = jax.jit(make_views(config))
     loss_fn = make_loss(config)
     optimizer = make_optimizer(config.optimizer, config.steps)
     schedule = make_schedule(config.optimizer, config.steps)
 
-    def step(state: State, batch: Batch) -> tuple[State, Metrics]:
-        key = jax.random.fold_in(jax.random.key(config.seed), state["step"])
-        (_, metrics), grads = jax.value_and_grad(loss_fn, has_aux=True)(state["params"], batch, key)
+    def update(state: State, views: Views, batch: Batch) -> tuple[State, Metrics]:
+        (_, metrics), grads = jax.value_and_grad(loss_fn, has_aux=True)(state["params"], views, batch)
         updates, opt_state = optimizer.update(grads, state["opt_state"], state["params"])
         params = optax.apply_updates(state["params"], updates)
         metrics |= {"gradient_norm": optax.tree.norm(grads), "learning_rate": jnp.asarray(schedule(state["step"]))}
         return {"params": params, "opt_state": opt_state, "step": state["step"] + 1}, metrics
 
-    return jax.jit(step, donate_argnums=0)
+    update = jax.jit(update, donate_argnums=0)
+
+    def step(state: State, batch: Batch) -> tuple[State, Metrics]:
+        key = jax.random.fold_in(jax.random.key(config.seed), state["step"])
+        views = look(key, batch)
+        return update(state, views, {k: v for k, v in batch.items() if k != "frames"})
+
+    return step
 
 
 def make_embed(config: PretrainConfig) -> Callable[[Any, UInt8[Array | np.ndarray, "b t h w c"]], Float[Array, "b d"]]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pipelines.configuration import override, to_json
+from pretrain.clips.loader import ClipLoader
 from pretrain.config import PretrainConfig
 from pretrain.errors import RunFailure
 from pretrain.training.checkpoints import Checkpoints, fingerprint
@@ -50,29 +51,31 @@ def test_loss_falls_and_features_learn_the_measures(drawn_clips, tmp_path):
     assert score[-1] > score[0] + 0.2
 
 
-def test_one_compile_and_randomness_from_the_step_alone(drawn_clips):
-    from pretrain.clips.loader import ClipLoader
-
+def test_one_compile_and_randomness_from_the_step_alone(drawn_clips, caplog):
     config = small()
     batch = next(ClipLoader(drawn_clips, config.batch, config.clip, channels=1, views=config.views, seed=0).batches())
     step = make_step(config)
     losses = []
-    for _ in range(2):
-        state = init_state(config)
-        for _ in range(3):
-            state, metrics = step(state, batch)
-        losses.append(float(metrics["loss"]))
+    with jax.log_compiles():
+        for _ in range(2):
+            state = init_state(config)
+            for _ in range(3):
+                state, metrics = step(state, batch)
+            losses.append(float(metrics["loss"]))
     assert losses[0] == losses[1]
-    assert step._cache_size() == 1
+    compiled = [r.getMessage() for r in caplog.records if r.getMessage().startswith("Compiling jit(update)")]
+    assert len(compiled) == 1
 
 
 RUN = """
 import sys, json, pathlib, warnings
+from pretrain.clips.loader import ClipLoader
 from pretrain.config import PretrainConfig
 from pretrain.training.loop import pretrain
 from pydantic import TypeAdapter
 config = TypeAdapter(PretrainConfig).validate_python(json.loads(sys.argv[1]))
-pretrain(config, pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]), report=lambda row: print(row["step"], flush=True))
+clips, out = map(pathlib.Path, sys.argv[2:])
+pretrain(config, clips, out, report=lambda row: print(row["step"], flush=True))
 """
 
 
