@@ -1,6 +1,7 @@
 """A video vision transformer with tubelet tokens and joint space-time attention, from tiny to large.
 
-Source: ViViT (Arnab 2021), model 1 with tubelet embedding; token dropping as in VideoMAE (Tong 2022).
+Source: ViViT (Arnab 2021), model 1 with tubelet embedding; token dropping as in VideoMAE (Tong 2022). Tokens are not
+averaged: faces are aligned, so every feature learns its own map of where in the clip it looks.
 """
 
 from dataclasses import dataclass as plain_dataclass
@@ -106,12 +107,14 @@ class VideoViT(nnx.Module):
 
         self.blocks = stack(rngs)
         self.norm = nnx.LayerNorm(config.width, rngs=rngs)
+        look = 1 + jax.random.normal(rngs.params(), (config.tokens, config.width))
+        self.look = nnx.Param(look / config.tokens)
 
     def __call__(self, clips: Float[Array, "b t h w c"], keep: Int[Array, "b kept"] | None = None) -> Features:
         """Encodes clips; `keep` names the tokens that are looked at (all when None)."""
-        x = self.embed(self._tubelets(clips)) + self.position[...]
+        x, look = self.embed(self._tubelets(clips)) + self.position[...], self.look[...]
         if keep is not None:
-            x = jnp.take_along_axis(x, keep[:, :, None], axis=1)
+            x, look = jnp.take_along_axis(x, keep[:, :, None], axis=1), look[keep]
         graph, weights = nnx.split(self.blocks)
 
         def body(x: Array, w: Any) -> tuple[Array, None]:
@@ -121,7 +124,7 @@ class VideoViT(nnx.Module):
             body = jax.checkpoint(body, prevent_cse=False)
         x, _ = jax.lax.scan(body, x, weights)
         tokens = self.norm(x)
-        return Features(vector=tokens.mean(1), tokens=tokens)
+        return Features(vector=(tokens * look).sum(-2), tokens=tokens)
 
     def _tubelets(self, clips: Float[Array, "b t h w c"]) -> Float[Array, "b n p"]:
         b, frames, height, width, c = clips.shape
