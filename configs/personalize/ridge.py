@@ -2,7 +2,8 @@
 
     wince personalize configs/personalize/ridge.py --cohort COHORT --features features.parquet --out RUN
 
-Hardware: 2 CPU cores. Wall time: about 10 s for 16 people x 2 recordings x 20 clips x 192 features.
+Hardware: 2 CPU cores.
+Time: about 10 s for 16 people x 2 recordings x 20 clips x 192 features.
 Expect: where people differ in scale, `reference+ridge` has a lower MAE and a higher CCC than `none` (paired difference
 off zero), while the PCC within people hardly moves; where people are alike, no difference. Seen on 30 phantom people
 with the bare measures, `vas`: MAE 1.98 -> 1.45, difference -0.54 [-0.77, -0.30], CCC +0.17 [+0.12, +0.22]. With 12

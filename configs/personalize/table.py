@@ -2,7 +2,8 @@
 
     wince personalize configs/personalize/table.py --cohort COHORT --out RUN
 
-Hardware: 2 CPU cores. Wall time: a few seconds for 40 people x 40 rows.
+Hardware: 2 CPU cores.
+Time: a few seconds for 40 people x 40 rows.
 Expect: a gain over `none` in MAE where people use the scale differently. There is no neutral moment in a table, so
 no reference; and no threshold, so AUROC and F1 are undefined.
 """

@@ -41,21 +41,18 @@ def normalise(frames: Float[Array, "*b t h w c"]) -> Float[Array, "*b t h w c"]:
     return (frames - mean) / (frames.std(axes, keepdims=True) + 1e-3)
 
 
-def to_input(frames: UInt8[Array, "*b t h w c"], size: int) -> Float[Array, "*b t size size c"]:
-    """Unaugmented encoder input: the whole crop resized to `size`, normalised per clip."""
-    scaled = frames.astype(jnp.float32) / 255
-    if scaled.shape[-2] != size:
-        shape = (*scaled.shape[:-3], size, size, scaled.shape[-1])
-        scaled = jax.image.resize(scaled, shape, "linear", antialias=True)
-    return normalise(scaled)
+def to_input(frames: UInt8[Array, "b t h w c"], size: int, view: float) -> Float[Array, "b t size size c"]:
+    """Unaugmented encoder input: the central `view` of the crop resized to `size`, normalised per clip."""
+    grid = _interpolation(frames.shape[2], size, jnp.zeros(()), jnp.asarray(view))
+    return normalise(_resample(frames, grid, grid))
 
 
 def augment(
-    key: Key[Array, ""], frames: UInt8[Array, "b t h w c"], size: int, config: AugmentConfig
+    key: Key[Array, ""], frames: UInt8[Array, "b t h w c"], size: int, view: float, config: AugmentConfig
 ) -> Float[Array, "b t size size c"]:
-    """Random appearance and framing changes, resized to `size` and normalised per clip."""
+    """`to_input` with random changes of appearance and framing."""
     keys = jax.random.split(key, frames.shape[0])
-    return jax.vmap(lambda k, x: _augment_one(k, x, size, config))(keys, frames)
+    return jax.vmap(lambda k, x: _augment_one(k, x, size, view, config))(keys, frames)
 
 
 def kept_tokens(key: Key[Array, ""], clips: int, tokens: int, share: float) -> Int[Array, "clips kept"]:
@@ -65,19 +62,17 @@ def kept_tokens(key: Key[Array, ""], clips: int, tokens: int, share: float) -> I
 
 
 def _augment_one(
-    key: Key[Array, ""], frames: UInt8[Array, "t h w c"], size: int, config: AugmentConfig
+    key: Key[Array, ""], frames: UInt8[Array, "t h w c"], size: int, view: float, config: AugmentConfig
 ) -> Float[Array, "t size size c"]:
     keys = jax.random.split(key, 7)
     side = frames.shape[1]
     shift = jax.random.uniform(keys[0], (2,), minval=-1, maxval=1) * config.shift * side
-    zoom = jnp.exp(jax.random.uniform(keys[1], (), minval=-1, maxval=1) * config.zoom)
+    zoom = view * jnp.exp(jax.random.uniform(keys[1], (), minval=-1, maxval=1) * config.zoom)
     flip = jax.random.bernoulli(keys[2], config.flip)
     rows = _interpolation(side, size, shift[0], zoom)
     columns = _interpolation(side, size, shift[1], zoom)
     columns = jnp.where(flip, columns[::-1], columns)
-    # bilinear resampling as two small matrix products, which every device does fast
-    x = jnp.einsum("yi,tijc->tyjc", rows, frames.astype(jnp.float32) / 255)
-    x = jnp.einsum("xj,tyjc->tyxc", columns, x)
+    x = _resample(frames, rows, columns)
     gamma = jnp.exp(jax.random.uniform(keys[3], (), minval=-1, maxval=1) * config.gamma)
     x = jnp.maximum(x, 1e-4) ** gamma
     slope = jax.random.uniform(keys[4], (2,), minval=-1, maxval=1) * config.ramp / 2
@@ -87,6 +82,14 @@ def _augment_one(
     deviation = jax.random.uniform(level) * config.noise
     x = normalise(x + deviation * jax.random.normal(spread, x.shape))
     return x * _cutout(keys[6], size, config.cutout)[:, :, None]
+
+
+def _resample(
+    frames: UInt8[Array, "*b t h w c"], rows: Float[Array, "y h"], columns: Float[Array, "x w"]
+) -> Float[Array, "*b t y x c"]:
+    # bilinear resampling as two small matrix products, which every device does fast
+    x = jnp.einsum("yi,...ijc->...yjc", rows, frames.astype(jnp.float32) / 255)
+    return jnp.einsum("xj,...yjc->...yxc", columns, x)
 
 
 def _interpolation(side: int, size: int, shift: Float[Array, ""], zoom: Float[Array, ""]) -> Float[Array, "size side"]:

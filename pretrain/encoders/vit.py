@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
-from annotated_types import Gt
+from annotated_types import Gt, Interval
 from flax import nnx
 from jaxtyping import Array, Float, Int
 from pydantic import ConfigDict, model_validator
@@ -29,6 +29,8 @@ class VideoViTConfig:
     """Frames, rows and columns of one token."""
     frames: Positive = 8
     size: Positive = 56
+    view: Annotated[float, Interval(gt=0, le=1)] = 0.8
+    """Central share of the crop that the encoder sees; crops are generous, so that augmentation can shift."""
     channels: Positive = 1
     mlp_ratio: Positive = 4
     remat: bool = False

@@ -60,7 +60,7 @@ def make_views(config: PretrainConfig) -> Callable[[Key[Array, ""], Batch], View
     def look(key: Key[Array, ""], batch: Batch) -> Views:
         frames = batch["frames"].reshape(-1, *batch["frames"].shape[3:])
         looks, drops = jax.random.split(key)
-        clips = augment(looks, frames, config.encoder.size, config.augment)
+        clips = augment(looks, frames, config.encoder.size, config.encoder.view, config.augment)
         if config.augment.token_share == 1:
             return clips, None
         return clips, kept_tokens(drops, len(frames), config.encoder.tokens, config.augment.token_share)
@@ -136,6 +136,10 @@ def make_embed(config: PretrainConfig) -> Callable[[Any, UInt8[Array | np.ndarra
     graph = _graph(config)
 
     def embed(params: Any, frames: UInt8[Array | np.ndarray, "b t h w c"]) -> Float[Array, "b d"]:
-        return nnx.merge(graph, params).encoder(to_input(jnp.asarray(frames), config.encoder.size)).vector
+        return (
+            nnx.merge(graph, params)
+            .encoder(to_input(jnp.asarray(frames), config.encoder.size, config.encoder.view))
+            .vector
+        )
 
     return jax.jit(embed)

@@ -14,21 +14,28 @@ def clips(n=3):
 
 
 def test_off_is_the_plain_input():
-    plain = to_input(clips(), 16)
-    np.testing.assert_allclose(augment(jax.random.key(0), clips(), 16, OFF), plain, atol=2e-3)
+    plain = to_input(clips(), 16, 1.0)
+    np.testing.assert_allclose(augment(jax.random.key(0), clips(), 16, 1.0, OFF), plain, atol=2e-3)
 
 
 def test_flip_is_a_mirror():
     always = AugmentConfig(shift=0, zoom=0, flip=1, gamma=0, ramp=0, noise=0, cutout=0)
-    flipped = augment(jax.random.key(0), clips(), 16, always)
-    np.testing.assert_allclose(flipped, to_input(clips(), 16)[:, :, :, ::-1], atol=2e-3)
+    flipped = augment(jax.random.key(0), clips(), 16, 1.0, always)
+    np.testing.assert_allclose(flipped, to_input(clips(), 16, 1.0)[:, :, :, ::-1], atol=2e-3)
 
 
 def test_every_clip_its_own_draw_and_all_frames_the_same():
     still = jnp.broadcast_to(clips(1)[:, :1], (2, 4, 16, 16, 1))
-    look = augment(jax.random.key(1), still, 16, AugmentConfig(noise=0))
+    look = augment(jax.random.key(1), still, 16, 1.0, AugmentConfig(noise=0))
     np.testing.assert_allclose(look[:, :1], look[:, 1:2], atol=1e-5)
     assert float(jnp.abs(look[0] - look[1]).max()) > 0.1
+
+
+def test_view_is_the_middle_of_the_crop():
+    x = clips()
+    np.testing.assert_allclose(to_input(x, 8, 0.5), to_input(x[:, :, 4:12, 4:12], 8, 1.0), atol=1e-4)
+    same = augment(jax.random.key(0), x, 8, 0.5, OFF)
+    np.testing.assert_allclose(same, to_input(x, 8, 0.5), atol=2e-3)
 
 
 def test_normalise_makes_light_level_irrelevant():

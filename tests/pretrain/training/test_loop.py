@@ -25,6 +25,7 @@ SMALL = {
     "encoder.depth": "2",
     "encoder.heads": "2",
     "encoder.size": "32",
+    "encoder.view": "1.0",
     "encoder.frames": "4",
     "encoder.tubelet": "[4, 8, 8]",
     "clip.frames": "4",
