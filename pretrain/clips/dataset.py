@@ -24,7 +24,7 @@ MAX_CROPS = 64
 MEASURES = ("eye_opening", "brow_height", "mouth_opening", "lip_corner_spread", "motion_energy")
 """Expression measures that cost no label, estimated from pixels by `prepare`, one value per crop and measure."""
 QUALITY = ("sharpness", "brightness", "face_size")
-"""Variance of the Laplacian of the crop, mean luma 0-255, width of the face in source pixels."""
+"""Variance of the Laplacian and mean luma (0-255) of a 64-pixel grey copy; width of the face in source pixels."""
 
 
 @dataclass(frozen=True)
