@@ -86,6 +86,7 @@ def _render(
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
+    environment.filters["unbroken"] = lambda text: text.replace("k = ", "k\u00a0=\u00a0")
     first = personal[0].results["metrics"][0] if personal else None
     return environment.get_template("page.html").render(
         version=version("wince"),
@@ -97,11 +98,13 @@ def _render(
         reasons=_reasons(personal),
         comparisons=[(c, {m: (cell(c.by_metric[m], "difference"), c.verdict(m)) for m in SHOWN}) for c in found],
         sentences=[(sentence(c), c.verdict("mae")) for c in found],
-        few=any(row["few_participants"] for c in found for row in c.by_metric.values()),
+        few=any(
+            row["few_participants"] and row["difference"] is not None for c in found for row in c.by_metric.values()
+        ),
         notes=notes,
         pictures={name: base64.b64encode(data).decode() for name, data in pictures.items()},
         counts=personal[0].results["counts"] if personal else {},
-        records=[(f.name, _record(f)) for f in folders],
+        records=[(f"{f.resolve().parent.name}/{f.resolve().name}", _record(f)) for f in folders],
     )
 
 

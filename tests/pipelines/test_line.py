@@ -29,7 +29,7 @@ def line(tmp_path_factory):
 @pytest.mark.slow
 def test_report_holds_every_row_with_its_interval(line):
     page = (line / "report.html").read_text()
-    for words in ("encoder: population model", "encoder: neutral reference + personalised, k = 5", "own labels only"):
+    for words in ("encoder: population model", "encoder: neutral reference + personalised", "own labels only"):
         assert words in page
     assert 'src="http' not in page
     assert page.count("data:image/png;base64,") >= 5

@@ -38,7 +38,7 @@ def test_page_stands_alone(runs, tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
-    assert "good: neutral reference + personalised, k = 5" in page
+    assert "good: neutral reference + personalised" in page
     assert (tmp_path / "report_figures" / "per_person.png").read_bytes()[:4] == b"\x89PNG"
 
 
