@@ -82,7 +82,7 @@ def measures_featurizer(shape: ClipShape | None = None) -> tuple[ClipShape, Feat
 
 def encoder_featurizer(run: str, clips: Path) -> tuple[ClipShape, Featurize]:
     """The encoder of a run at a step (the newest when none is named)."""
-    folder, _, step = run.partition("@")
+    folder, _, step = (run, "", "") if Path(run).is_dir() or "@" not in run else run.rpartition("@")
     config = read_config(Path(folder) / "config.json", PretrainConfig) if Path(folder).is_dir() else None
     if config is None:
         raise UserError(f"no run folder {folder} (a run is written by `wince pretrain`; or say `{MEASURES_ONLY}`)")

@@ -62,7 +62,7 @@ def pretrain(
                     batch = next(batches)
                 state, metrics = update(state, batch)
                 step += 1
-                if step % config.log_every == 0 or step == config.steps:
+                if step % config.log_every == 0 or step in (1, config.steps):
                     values = {k: float(v) for k, v in metrics.items()}
                     _refuse_not_finite(step, values, checkpoints)
                     report(log.write(step, values | clock.read(step, clips_per_step)))
