@@ -11,6 +11,8 @@ MIN_FACE_SIZE = 24.0
 """Width of the face in source pixels."""
 MIN_SHARPNESS = 25.0
 """Variance of the Laplacian of the grey copy after its contrast was brought to a standard deviation of 40."""
+ROUNDING = 20 / 12
+"""What the Laplacian of whole numbers varies by rounding alone (variance 1/12, kernel weights squared sum to 20)."""
 MIN_BRIGHTNESS = 20.0
 """Mean luma, 0-255."""
 
@@ -29,4 +31,5 @@ def fault(quality: Float32[np.ndarray, "q"], contrast: float) -> str | None:
     if brightness < MIN_BRIGHTNESS:
         return "dark"
     # A dim picture has little variance of anything; blur shows in the share of fine detail.
-    return "blurred" if sharpness * (40 / max(contrast, 1.0)) ** 2 < MIN_SHARPNESS else None
+    detail = max(sharpness - ROUNDING, 0.0) * (40 / max(contrast, 1.0)) ** 2
+    return "blurred" if detail < MIN_SHARPNESS else None
