@@ -17,17 +17,12 @@ def run_pretraining(config: PretrainConfig, *, clips: Path, out: Path) -> int:
     with progress("pretrain", config.steps) as meter:
 
         def report(row: dict[str, Any]) -> None:
-            rate = f"{row['clips_per_second']:.0f} clips/s, waiting for data {row['data_wait']:.0%}"
-            meter.update(row["step"], rate if "loss" in row else "")
             meter.line(describe(row))
+            if "loss" in row:
+                rate = f"{row['clips_per_second']:.0f} clips/s, waiting for data {row['data_wait']:.0%}"
+                meter.update(row["step"], rate)
 
-        pretrain(
-            config,
-            clips,
-            out,
-            report=lambda row: report({"clips_per_second": 0, "data_wait": 0} | row),
-            warn=lambda text: meter.line(f"warning: {text}"),
-        )
+        pretrain(config, clips, out, report=report, say=meter.line)
     print(f"encoder of step {config.steps}: {out}")
     return 0
 

@@ -18,14 +18,17 @@ class Meter:
         self._title, self._total, self._bar = title, total, bar
         self._task = bar.add_task(title, total=total, note="") if bar else None
         self._start = self._printed = time.monotonic()
+        self._first: float | None = None
 
     def update(self, done: float, note: str = "") -> None:
-        """`done` of the total are finished; `note` says more, such as a rate."""
+        """`done` of the total are finished; `note` says more, such as a rate. The first call may be far on."""
+        if self._first is None:
+            self._first, self._start = done, time.monotonic()
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, note=note)
         elif time.monotonic() - self._printed > SECONDS_BETWEEN_LINES and done < self._total:
             self._printed = time.monotonic()
-            left = (self._printed - self._start) * (self._total - done) / max(done, 1e-9)
+            left = (self._printed - self._start) * (self._total - done) / max(done - self._first, 1e-9)
             line = f"{self._title} {done:g}/{self._total:g}, about {left:.0f} s left"
             print(f"{line}, {note}" if note else line, file=sys.stderr, flush=True)
 

@@ -88,16 +88,16 @@ class Checkpoints:
             raise RunFailure(f"checkpoint {step} in {self.folder} is damaged: its fingerprint does not match")
         return state
 
-    def load_newest(self, abstract: Any, warn: Callable[[str], None]) -> tuple[int, Any] | None:
+    def load_newest(self, abstract: Any, say: Callable[[str], None]) -> tuple[int, Any] | None:
         """The newest intact checkpoint as (step, state); None when the run has none yet.
 
-        Damaged ones are reported through `warn` and passed over; when all are damaged, `RunFailure`.
+        Damaged ones are reported through `say` and passed over; when all are damaged, `RunFailure`.
         """
         for step in reversed(self.steps):
             try:
                 return step, self.load(step, abstract)
             except RunFailure as error:
-                warn(f"{' '.join(str(error).split())[:300]}; trying an earlier one")
+                say(f"warning: {' '.join(str(error).split())[:300]}; trying an earlier one")
         if self.steps:
             raise RunFailure(f"no checkpoint in {self.folder} can be loaded")
         return None

@@ -27,11 +27,12 @@ def pretrain(
     *,
     evaluators: Sequence[Evaluator] = (),
     report: Report = lambda row: None,
-    warn: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> State:
     """Trains to `config.steps` and returns the final state; continues from the newest intact checkpoint in `out`.
 
-    Writes `out/metrics.jsonl` and `out/checkpoints/`; every row that is logged also goes to `report`.
+    Writes `out/metrics.jsonl` and `out/checkpoints/`; every row that is logged also goes to `report`, and where the run
+    continues to `say`.
     Raises `UserError` for clips that cannot be used and `RunFailure` when the loss is no longer finite.
     """
     loader = ClipLoader(
@@ -41,8 +42,10 @@ def pretrain(
     update, embed = make_step(config), make_embed(config)
     clips_per_step = config.batch.tracks * config.batch.clips_per_track
     with Checkpoints(out / "checkpoints", config.keep) as checkpoints:
-        restored = checkpoints.load_newest(jax.eval_shape(lambda: init_state(config)), warn)
+        restored = checkpoints.load_newest(jax.eval_shape(lambda: init_state(config)), say)
         start, state = restored or (0, init_state(config))
+        if restored:
+            say(f"continuing from step {start}")
         with MetricsLog(out / "metrics.jsonl", start if restored else -1) as log:
             step, batches, clock = start, loader.batches(start), _Clock(start)
             # The order matters: what is saved at a step has been evaluated, and no batch beyond it has been drawn.

@@ -43,7 +43,9 @@ def write_film(
     `turned` is the display rotation in degrees that the header asks for, as libav counts it.
     """
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=FPS, options={"crf": "18", "x264-params": "mbtree=0"} if codec == "libx264" else {})
+        stream = container.add_stream(
+            codec, rate=FPS, options={"crf": "18", "x264-params": "mbtree=0"} if codec == "libx264" else {}
+        )
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         if turned is not None:

@@ -14,9 +14,6 @@ def state_at(step):
     return {"w": jnp.asarray(rng.normal(size=(64, 64)), jnp.float32), "step": jnp.asarray(step, jnp.int32)}
 
 
-# Orbax leaves event loops to the garbage collector when a load fails
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 ABSTRACT = jax.eval_shape(lambda: state_at(0))
 
 
