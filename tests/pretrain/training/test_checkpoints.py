@@ -1,5 +1,7 @@
 """Checkpoints: what is kept, and that damage is noticed and passed over."""
 
+import gc
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +16,17 @@ def state_at(step):
     return {"w": jnp.asarray(rng.normal(size=(64, 64)), jnp.float32), "step": jnp.asarray(step, jnp.int32)}
 
 
+# Orbax leaves its coroutines and event loop to the garbage collector when a load fails
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 ABSTRACT = jax.eval_shape(lambda: state_at(0))
+
+
+@pytest.fixture(autouse=True)
+def _collected():
+    """What a failed load left behind is collected here, not in the midst of another test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
