@@ -13,7 +13,7 @@ from personalize.phantom.parameters import View
 
 Number = float | int | Array
 
-DEPTH = 0.86
+DEPTH = 0.84
 """Half depth of the head."""
 
 
@@ -32,6 +32,13 @@ def bump(q: Array) -> Array:
 def line(distance: Array, width: Number) -> Array:
     """Soft line: 1 on it, 0 from `width` on."""
     return bump((distance / width) ** 2)
+
+
+def wave(x: Array) -> Array:
+    """Nearly a sine, at a fraction of its cost: two parabolas a period."""
+    t = x * 0.15915494
+    t = t - jnp.floor(t + 0.5)
+    return 8 * t * (1 - 2 * jnp.abs(t))
 
 
 def between(x: Array, low: Number, high: Number, soft: Number) -> Array:
@@ -65,46 +72,120 @@ class Surface(NamedTuple):
     """Direction towards the camera, the same for all pixels, 3."""
 
 
-def intersect(px: Array, py: Array, turn: Array, shape: tuple[Array, Array, Array], pixel: Array) -> Surface:
-    """Meets parallel rays with the head, an ellipsoid whose width varies with height.
+class Skull(NamedTuple):
+    """Proportions of a head."""
 
-    `px`, `py`: pixel positions relative to the head's centre in head units; `turn`: `rotation`; `shape`: half
-    width, jaw (-1 narrow to 1 square) and lowering of the chin; `pixel`: size of a pixel in head units.
-    """
-    width, jaw, drop = shape
-    ray = turn.T[:, 2]
-    ox, oy, oz = (turn[0, i] * px + turn[1, i] * py for i in range(3))
-    y = oy  # the width belongs to the height that the ray meets, which depends on the width: two rounds suffice
-    y, _, _ = _meet((ox, oy, oz), ray, _inverse_axes(y, width, jaw, drop))
-    inv = _inverse_axes(y, width, jaw, drop)
-    y, t, inside = _meet((ox, oy, oz), ray, inv)
-    x, z = ox + t * ray[0], oz + t * ray[2]
-    n = (x * inv[0] * inv[0], y * inv[1] * inv[1], z * inv[2] * inv[2])
-    scale = 1 / jnp.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2])
-    n = (n[0] * scale, n[1] * scale, n[2] * scale)
+    width: Array
+    """Half width."""
+    jaw: Array
+    """-1 narrow to 1 square."""
+    drop: Array
+    """Lowering of the chin."""
+
+
+class _Axes(NamedTuple):
+    """One over the half axes of the ellipsoid that holds at a height, and how x and z axes change with height."""
+
+    x: Array
+    y: Array
+    z: Array
+    dx: Array
+    """Relative growth of the x axis per height."""
+    dz: Array
+
+
+class Rays(NamedTuple):
+    """Parallel rays through the pixels of a picture."""
+
+    x: Array
+    y: Array
+    z: Array
+    """Head coordinates of where each ray passes the plane of the picture through the head's centre."""
+    direction: Array
+    """Towards the camera, the same for all, 3."""
+
+
+def rays(px: Array, py: Array, turn: Array) -> Rays:
+    """Rays of pixels at (px, py) relative to the head's centre in head units; `turn`: `rotation`."""
+    x, y, z = (turn[0, i] * px + turn[1, i] * py for i in range(3))
+    return Rays(x, y, z, turn.T[:, 2])
+
+
+def first_height(through: Rays, skull: Skull) -> Array:
+    """Height at which rays meet a head whose width belongs to another height: good enough to know the width there."""
+    return _meet(through, _axes(through.y, skull))[0]
+
+
+def meeting(through: Rays, height: Array, skull: Skull) -> tuple[Array, Array, Array]:
+    """Height and distance of the meeting of rays with a head of the width at `height`; how far inside rays pass."""
+    return _meet(through, _axes(height, skull))
+
+
+def surface(through: Rays, height: Array, met: tuple[Array, Array, Array], skull: Skull, pixel: Array) -> Surface:
+    """What rays show of the head; `pixel`: size of a pixel in head units."""
+    (y, t, inside), ray = met, through.direction
+    x, z = through.x + t * ray[0], through.z + t * ray[2]
+    n = _normal(x, y, z, _axes(height, skull))
     cover = jnp.clip(0.5 + inside * 0.42 / pixel, 0, 1)
     return Surface(x, y, z, n, n[0] * ray[0] + n[1] * ray[1] + n[2] * ray[2], cover, ray)
 
 
-def _inverse_axes(y: Array, width: Array, jaw: Array, drop: Array) -> tuple[Array, Array, Array]:
-    """One over the half axes that hold at height `y`: a broad crown, a jaw that narrows to the chin."""
-    low, high = jnp.clip(-y, 0, 1.2), jnp.clip(y, 0, 1)
-    taper = 1 + 0.13 * high * high + (0.12 + 0.05 * jaw) * low - (0.20 - 0.10 * jaw) * low * low * low
-    return 1 / (width * taper), 1 / jnp.where(y < 0, 1 + drop, 1.0), jnp.full_like(y, 1 / DEPTH)
+def surface_at(x: Array, y: Array, ray: Array, skull: Skull) -> Surface:
+    """The front of the head at places (x, y); beyond its outline, the nearest place on the outline at that height."""
+    axes = _axes(y, skull)
+    y = jnp.clip(y, -1 / axes.y, 1)
+    room = jnp.maximum(1 - (y * axes.y) ** 2, 0)
+    x = jnp.clip(x, -jnp.sqrt(room) / axes.x, jnp.sqrt(room) / axes.x)
+    z = jnp.sqrt(jnp.maximum(room - (x * axes.x) ** 2, 0)) / axes.z
+    n = _normal(x, y, z, axes)
+    return Surface(x, y, z, n, n[0] * ray[0] + n[1] * ray[1] + n[2] * ray[2], jnp.ones_like(x), ray)
 
 
-def _meet(
-    origin: tuple[Array, Array, Array], ray: Array, inv: tuple[Array, Array, Array]
-) -> tuple[Array, Array, Array]:
+def outward(px: Array, py: Array, turn: Array, skull: Skull) -> tuple[Array, Array]:
+    """Moves points of the picture (relative to the head, head units) from its centre onto its silhouette."""
+    for _ in range(3):
+        through = rays(px, py, turn)
+        dd, od, oo = _products(through, _axes(first_height(through, skull), skull))
+        grow = jnp.sqrt(dd / jnp.maximum(dd * oo - od * od, 1e-6))
+        px, py = px * grow, py * grow
+    return px, py
+
+
+def _axes(y: Array, skull: Skull) -> _Axes:
+    """A broad crown, straight cheeks, a jaw that narrows to a rounded chin, and a face that is flat from the side."""
+    length = jnp.where(y < 0, 1 + skull.drop, 1.0)
+    low, high = jnp.clip(-y / length, 0, 1), jnp.clip(y, 0, 1)
+    square = 0.03 + 0.065 * skull.jaw
+    t = jnp.clip((low - 0.15) / 0.65, 0, 1)
+    taper = 1 - 0.10 * high + 0.30 * high * high + square * t * t * (3 - 2 * t) + 0.06 * low**4
+    slope = 0.60 * high - 0.10 * (y > 0) - (square * 6 * t * (1 - t) / 0.65 + 0.24 * low**3) / length
+    deep = 1 + 0.24 * low * low + 0.06 * high * high
+    slope_deep = 0.12 * high - 0.48 * low / length
+    return _Axes(1 / (skull.width * taper), 1 / length, 1 / (DEPTH * deep), slope / taper, slope_deep / deep)
+
+
+def _normal(x: Array, y: Array, z: Array, axes: _Axes) -> tuple[Array, Array, Array]:
+    xx, zz = x * axes.x * axes.x, z * axes.z * axes.z
+    n = (xx, y * axes.y * axes.y - x * xx * axes.dx - z * zz * axes.dz, zz)
+    scale = 1 / jnp.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2])
+    return n[0] * scale, n[1] * scale, n[2] * scale
+
+
+def _meet(through: Rays, axes: _Axes) -> tuple[Array, Array, Array]:
     """Height and distance of the nearest meeting with an ellipsoid, and how far inside it the ray passes.
 
     A ray that misses gets its nearest point and a negative third value.
     """
-    o, d = (tuple(v[i] * inv[i] for i in range(3)) for v in (origin, ray))
-    dd, od, oo = (a[0] * b[0] + a[1] * b[1] + a[2] * b[2] for a, b in ((d, d), (o, d), (o, o)))
+    dd, od, oo = _products(through, axes)
     inside = (od * od - dd * (oo - 1)) / dd
     t = (jnp.sqrt(jnp.maximum(inside, 0) * dd) - od) / dd
-    return origin[1] + t * ray[1], t, inside
+    return through.y + t * through.direction[1], t, inside
+
+
+def _products(through: Rays, axes: _Axes) -> tuple[Array, Array, Array]:
+    o, d = ([v[i] * axes[i] for i in range(3)] for v in (through[:3], through.direction))
+    dd, od, oo = (a[0] * b[0] + a[1] * b[1] + a[2] * b[2] for a, b in ((d, d), (o, d), (o, o)))
+    return dd, od, oo
 
 
 def lift(surface: Surface, height: Number) -> tuple[Array, Array]:

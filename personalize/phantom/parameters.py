@@ -1,9 +1,8 @@
-"""What a phantom face is made of: the parameters of the renderer, the action units and the PSPI."""
+"""What a phantom face is made of: the parameters of the renderer."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
 # Leaves are numpy arrays outside the renderer and JAX tracers inside, so their type is left open.
 Value = Any
@@ -15,12 +14,17 @@ Grid = Any
 Seed = Any
 """Int, "*batch"."""
 
-AUS = ("AU01", "AU02", "AU04", "AU06", "AU07", "AU09", "AU10", "AU12", "AU20", "AU26", "AU43")
-"""Action units of a phantom, FACS intensity 0-5. AU26 is the opening of the mouth, lips parting (AU25) with its
-beginning; AU43 is the closure of the lids, 0 open to 1 shut."""
-MAXIMUM = np.array([5.0] * 10 + [1.0], np.float32)
-"""Largest value of each of `AUS`."""
-INDEX = {name: i for i, name in enumerate(AUS)}
+UNITS = (
+    *("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU10"),
+    *("AU12", "AU14", "AU15", "AU17", "AU20", "AU23"),
+)
+"""Action units that are a muscle each, FACS intensity 0-5."""
+MUSCLES = (*UNITS, "mouth", "lids")
+"""What moves a phantom: `UNITS`; the opening of the mouth, 0 shut to 1 stretched wide; the closure of the lids, 0 open
+to 1 shut. A coder sees AU25, 26, 27 and AU43, 45 in the last two (`facs.py`)."""
+MAXIMUM = np.array([5.0] * len(UNITS) + [1.0, 1.0], np.float32)
+"""Largest value of each of `MUSCLES`."""
+INDEX = {name: i for i, name in enumerate(MUSCLES)}
 
 
 class Looks(NamedTuple):
@@ -49,12 +53,20 @@ class Looks(NamedTuple):
     """0 low to 1 bald."""
     hair_length: Value
     """0 cropped to 1 over the shoulders."""
+    hair_volume: Value
+    """0 flat to 1 standing out."""
+    hair_curl: Value
+    """0 straight to 1 curly."""
+    fringe: Value
+    """0 none to 1 deep over the forehead."""
     beard: Value
     """0 shaven to 1 full."""
     glasses: Value
     """0 without, 1 with."""
-    asymmetry: Value
-    """The left side's action units are stronger by this share, the right side's weaker."""
+    frames: Value
+    """Of the glasses: 0 thin wire to 1 thick and dark."""
+    scar: Vector
+    """Strength 0-1, then place on the face (x to the subject's left, y up, head units) and direction in radians."""
     texture: Value
     """Phase of skin and hair texture, any number."""
 
@@ -91,26 +103,38 @@ class Scene(NamedTuple):
     exposure: Value
     noise: Value
     """Standard deviation of the sensor's noise, 0-1."""
+    blur: Value
+    """Standard deviation of the blur by lens and motion, as a share of the picture's side."""
     shirt: Vector
     background: Grid
+
+
+class Covers(NamedTuple):
+    """What lies over the face or around it, each 0 (absent) to 1; numpy zeros for nothing."""
+
+    oxygen_mask: Value
+    tube: Value
+    """Ventilator tube from the mouth, with tape across the cheeks."""
+    hand: Value
+    """How far a hand has come over the lower face, from beside it."""
+    hand_side: Value
+    """-1 from the left of the picture to 1 from the right."""
+    blanket: Value
+    """How far up a blanket is drawn: 0 below the picture, 1 up to the nose."""
+    pillow: Value
+    """A pillow behind the head, as in bed."""
 
 
 class Face(NamedTuple):
     """Everything that determines the pixels of a picture. A batch has a leading axis on every leaf."""
 
     looks: Looks
-    aus: Vector
-    """Columns are `AUS`."""
+    muscles: Vector
+    """Columns are `MUSCLES`; means of both sides."""
+    asymmetry: Vector
+    """Per muscle: the subject's left side moves more by this share, the right side less."""
     view: View
     scene: Scene
+    covers: Covers
     seed: Seed
     """Of the sensor's noise."""
-
-
-def pspi(aus: Float[np.ndarray, "n 11"]) -> Float[np.ndarray, "n"]:
-    """Prkachin-Solomon pain intensity of rows of `AUS`: AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43, 0-16.
-
-    Prkachin & Solomon, Pain 139 (2008) 267-274.
-    """
-    au = {name: aus[..., i] for name, i in INDEX.items()}
-    return au["AU04"] + np.maximum(au["AU06"], au["AU07"]) + np.maximum(au["AU09"], au["AU10"]) + au["AU43"]

@@ -1,0 +1,64 @@
+"""What a coder of the Facial Action Coding System (FACS) writes down of a phantom's muscles, and the PSPI.
+
+Source: Ekman, Friesen & Hager, Facial Action Coding System (2002); Prkachin & Solomon, Pain 139 (2008) 267-274.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from personalize.phantom.parameters import INDEX, UNITS
+
+AUS = (*UNITS, "AU25", "AU26", "AU27", "AU43", "AU45")
+"""Action units that are scored: intensity 0-5, and 0 or 1 for AU43 (eyes closed) and AU45 (blink)."""
+AU = {name: i for i, name in enumerate(AUS)}
+SHUT = 0.7
+"""Closure from which lids count as shut."""
+LONGEST_BLINK = 0.5
+"""Seconds; lids that stay shut for longer are closed eyes (AU43)."""
+_PART, _DROP, _STRETCH = 0.04, 0.15, 0.65
+"""Openings of the mouth at which lips part (AU25), the jaw has dropped (AU26) and the mouth is stretched (AU27)."""
+
+Muscles = Float[np.ndarray, "n 16"]
+Track = Float[np.ndarray, "n"]
+
+
+def facs(muscles: Muscles, fps: float | int | None = None) -> Float[np.ndarray, "n 19"]:
+    """Columns `AUS` for rows of `MUSCLES`: consecutive frames at `fps`, or stills where that is None.
+
+    AU25, AU26 and AU27 come from one opening of the mouth: AU25 wherever lips are parted, with AU26 from the jaw's
+    drop on, and AU27 in place of AU26 where the mouth is stretched. AU43 and AU45 come from one closure of the lids:
+    shut for up to `LONGEST_BLINK` seconds is a blink, longer is AU43; in stills every shut eye is AU43.
+    """
+    out = np.zeros((len(muscles), len(AUS)))
+    out[:, : len(UNITS)] = muscles[:, : len(UNITS)]
+    opening = muscles[:, INDEX["mouth"]]
+    stretched = opening >= _STRETCH
+    out[:, AU["AU25"]] = np.clip(5 * (lip_parting(muscles) - _PART) / (0.5 - _PART), 0, 5)
+    out[:, AU["AU26"]] = np.where(stretched, 0, np.clip(5 * (opening - _DROP) / (_STRETCH - _DROP), 0, 5))
+    out[:, AU["AU27"]] = np.where(stretched, 1 + 4 * (opening - _STRETCH) / (1 - _STRETCH), 0)
+    out[:, AU["AU43"]], out[:, AU["AU45"]] = lid_events(muscles[:, INDEX["lids"]], fps)
+    return out
+
+
+def lip_parting(muscles: Muscles) -> Track:
+    """How far the lips are apart, 0-1: by the mouth's opening, and a little by strong raisers of the upper lip."""
+    levator, wrinkler = (muscles[:, INDEX[name]] / 5 for name in ("AU10", "AU09"))
+    return np.clip(muscles[:, INDEX["mouth"]] + 0.12 * levator**2 + 0.05 * wrinkler**2, 0, 1)
+
+
+def lid_events(closure: Track, fps: float | int | None) -> tuple[Track, Track]:
+    """AU43 and AU45, 0 or 1 per frame, of a track of lid closures (0 open to 1 shut)."""
+    shut = closure >= SHUT
+    if fps is None:
+        return shut.astype(float), np.zeros(len(closure))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], shut, [False]]).astype(int)))
+    long = np.zeros(len(closure), bool)
+    for start, end in edges.reshape(-1, 2):
+        long[start:end] = (end - start) / fps > LONGEST_BLINK
+    return (shut & long).astype(float), (shut & ~long).astype(float)
+
+
+def pspi(aus: Float[np.ndarray, "n 19"]) -> Track:
+    """Prkachin-Solomon pain intensity of rows of `AUS`: AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43, 0-16."""
+    a4, a6, a7, a9, a10, a43 = (aus[:, AU[n]] for n in ("AU04", "AU06", "AU07", "AU09", "AU10", "AU43"))
+    return a4 + np.maximum(a6, a7) + np.maximum(a9, a10) + a43
