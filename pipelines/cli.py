@@ -9,6 +9,8 @@ from typing import NoReturn
 
 from pretrain.errors import RunFailure, UserError, nearest
 
+SCENARIO_NAMES = ("episodes", "cold_pressor", "dementia", "shoulder")
+"""Named here so that `--help` need not import what makes phantoms; a test compares them."""
 Command = Callable[[argparse.Namespace, dict[str, str]], int]
 
 
@@ -71,12 +73,21 @@ def build_parser() -> argparse.ArgumentParser:
     c.add_argument("--out", type=Path, default=Path("demo_out"), help="folder to write (default: demo_out)")
 
     c = _add(commands, "phantom", _phantom, "write a cohort of synthetic patients as ordinary video and label files")
-    c.add_argument("scenario", choices=["episodes"], help="`episodes`: people at rest with episodes of pain")
-    c.add_argument("--out", type=Path, required=True, metavar="COHORT")
-    c.add_argument("--participants", type=int, default=16)
+    c.add_argument("scenario", nargs="?", choices=SCENARIO_NAMES, help=f"one of {', '.join(SCENARIO_NAMES)}")
+    c.add_argument("--list", action="store_true", help="name scenarios and worlds, and stop")
+    c.add_argument("--out", type=Path, metavar="COHORT")
+    c.add_argument("--participants", type=int, default=None, help="default: the scenario's")
+    c.add_argument("--recordings", type=int, default=None, help="of each participant (default: the scenario's)")
+    c.add_argument("--seconds", type=float, default=None, help="of what the scenario prolongs (see --list)")
     c.add_argument("--seed", type=int, default=0)
-    c.add_argument("--seconds", type=float, default=16.0, help="length of a recording (default: 16)")
-    c.add_argument("--unlabelled", action="store_true", help="write no ratings")
+    c.add_argument(
+        "--world", default="", metavar="NAME,...", help="switches that make claims true or false (see --list)"
+    )
+    c.add_argument("--full", action="store_true", help="the published size: hours of computing, gigabytes")
+    c.add_argument(
+        "--layout", choices=["cohort", "unbc"], default="cohort", help="`unbc`: as the archive (shoulder only)"
+    )
+    c.add_argument("--unlabelled", action="store_true", help="write no ratings, codes or signals")
 
     c = _add(commands, "prepare", _prepare, "find, follow and align the faces of any footage")
     c.add_argument("footage", type=Path, nargs="+", help="video files, or folders that are searched for them")
@@ -136,13 +147,22 @@ def _demo(args: argparse.Namespace, changes: dict[str, str]) -> int:
 
 
 def _phantom(args: argparse.Namespace, changes: dict[str, str]) -> int:
-    from pipelines.phantoms import write_phantoms
+    from pipelines.phantoms import list_scenarios, write_phantoms
 
+    if args.list:
+        return list_scenarios()
+    if not args.scenario or not args.out:
+        raise UserError(f"{'--out' if args.scenario else 'a scenario'} is needed (see `wince phantom --help`)")
     return write_phantoms(
+        args.scenario,
         args.out,
         participants=args.participants,
-        seed=args.seed,
+        recordings=args.recordings,
         seconds=args.seconds,
+        seed=args.seed,
+        world=args.world,
+        full=args.full,
+        layout=args.layout,
         ratings=not args.unlabelled,
     )
 

@@ -2,23 +2,61 @@
 
 from pathlib import Path
 
-from personalize.phantom import write_cohort
+from personalize.phantom.cohort import write_cohort
+from personalize.phantom.filming import enlarge
+from personalize.phantom.scenarios import SCENARIOS
+from personalize.phantom.worlds import SWITCHES, make_world
 from pipelines.progress import progress
+from pretrain.errors import UserError
 
 
 def write_phantoms(
-    out: Path, *, participants: int, seed: int, seconds: float = 16.0, ratings: bool = True, first: int = 1
+    scenario: str,
+    out: Path,
+    *,
+    participants: int | None = None,
+    recordings: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    world: str = "",
+    full: bool = False,
+    layout: str = "cohort",
+    ratings: bool = True,
 ) -> int:
-    """Writes a cohort with two recordings a participant; returns the exit code."""
-    with progress("phantom", 2 * participants) as meter:
+    """Writes a scenario's cohort, in its default size unless told otherwise; returns the exit code."""
+    chosen = SCENARIOS[scenario]
+    if layout == "unbc" and scenario != "shoulder":
+        raise UserError(f"--layout unbc is for scenario 'shoulder', not {scenario!r}")
+    if layout == "unbc" and not ratings:
+        raise UserError("--layout unbc has its ratings in it; leave out --unlabelled")
+    size = chosen.full if full else chosen.default
+    extent = enlarge(size, participants=participants, recordings=recordings, seconds=seconds)
+    rules = make_world(world, chosen.worlds, scenario)
+    total = extent.participants * extent.recordings
+    with progress("phantom", total) as meter:
         write_cohort(
             out,
-            participants=participants,
+            scenario=chosen,
+            extent=extent,
             seed=seed,
-            seconds=seconds,
+            world=rules,
             ratings=ratings,
-            first=first,
-            progress=lambda done, total: meter.update(done),
+            layout=layout,
+            progress=lambda done, _: meter.update(done),
         )
-    print(f"{participants} participants, {2 * participants} recordings of {seconds:g} s: {out}")
+    print(f"{extent.participants} participants, {total} recordings, {extent.fps} frames a second: {out}")
+    return 0
+
+
+def list_scenarios() -> int:
+    """Prints scenarios with their sizes, and worlds with what they do and where; returns the exit code."""
+    print("scenarios (participants x recordings; --seconds is the longest stretch of what the scenario prolongs)")
+    for s in SCENARIOS.values():
+        sizes = (f"{e.participants} x {e.recordings}, {e.seconds:g} s, {e.fps} fps" for e in (s.default, s.full))
+        print(f"  {s.name:<14}{s.summary}\n{'':<16}{' (--full: '.join(sizes)})")
+    print("\nworlds (--world NAME[,NAME]), with the systems of the review whose claims they decide")
+    for name, switch in SWITCHES.items():
+        missing = [s.name for s in SCENARIOS.values() if name not in s.worlds]
+        only = "" if not missing else f"; only {', '.join(s for s in SCENARIOS if s not in missing)}"
+        print(f"  {name:<17}{switch.text} [{', '.join(map(str, switch.systems))}]{only}")
     return 0

@@ -1,217 +1,217 @@
-"""Writes a cohort of phantom people: videos, ratings and, apart from them, the truth."""
+"""Writes a cohort of phantom people: videos, ratings, codes, signals and, apart from them, the truth."""
 
-import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
-import av
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
-from personalize.phantom.camera import sample_camera
-from personalize.phantom.course import QUIET, Course, faces, make_course
+from personalize.phantom.biosignals import Drift, Reactivity, biosignals, write_physio
+from personalize.phantom.course import Course, coded
 from personalize.phantom.face import render
-from personalize.phantom.parameters import AUS, INDEX, pspi
-from personalize.phantom.people import VARIED, PeopleConfig, Person, Signature, sample_person
+from personalize.phantom.facs import AUS
+from personalize.phantom.files import parent, whole_or_nothing, write_json, write_tsv, write_video
+from personalize.phantom.filming import Member, Take, cast, observers, takes
+from personalize.phantom.parameters import MUSCLES, UNITS
+from personalize.phantom.raters import Observer
+from personalize.phantom.scenarios import EPISODES
+from personalize.phantom.scenarios.base import Extent, Scenario
+from personalize.phantom.unbc_cohort import write_unbc
+from personalize.phantom.worlds import NATURAL, World
 from pretrain.errors import UserError
 
 Progress = Callable[[int, int], None]
-_H264 = {"preset": "veryfast", "crf": "20", "x264-params": "mbtree=0"}
-"""With macroblock trees x264 writes different bytes for the same frames now and then."""
+SIGNAL_RATE = 256
+"""Samples a second of muscle and skin signals."""
+BY_TIME = Drift(emg=2.0, eda=3.0)
+"""Rise of the signals over a recording where they rise with time instead of pain."""
 
 
 def write_cohort(
     out: Path,
     *,
-    participants: int,
-    seed: int,
-    recordings: int = 2,
-    seconds: float | int = 16,
-    fps: int = 10,
-    size: int = 128,
-    ratings: bool = True,
+    scenario: Scenario = EPISODES,
+    extent: Extent | None = None,
+    seed: int = 0,
     first: int = 1,
-    people: PeopleConfig = VARIED,
+    world: World = NATURAL,
+    ratings: bool = True,
+    layout: str = "cohort",
     progress: Progress | None = None,
 ) -> None:
-    """Writes phantom people as a cohort on disk (BIDS-like), whole or not at all.
+    """Writes a scenario's cohort, whole or not at all, as a BIDS-like cohort or (`layout="unbc"`) as UNBC-McMaster.
 
-    `first` is the number of the first participant; a person depends on `seed` and its number alone, and so do its
-    recordings. With `ratings=False` there are no events: footage for pretraining. Truth (action units, pain, pose)
-    goes to `derivatives/truth`. `progress(done, total)` counts recordings.
+    `extent` is how much is filmed (default: the scenario's); `first` the number of the first participant; a person
+    depends on `seed` and its number alone, and so do its recordings. With `ratings=False` there are no events, codes
+    or signals: footage for pretraining. Truth (muscles, pain, pose) goes to `derivatives/truth`.
+    `progress(done, total)` counts recordings.
 
     Raises `UserError` when `out` exists and is not an empty folder, and for sizes that make no video.
     """
-    _check(out, participants, recordings, seconds, fps, size, first)
-    members = {n: sample_person([seed, n], people) for n in range(first, first + participants)}
-    jobs = [(n, session) for n in members for session in range(1, recordings + 1)]
-    with _whole_or_nothing(out) as root, ThreadPoolExecutor(1) as encoder:
-        _write_tables(root, {_name(n): person for n, person in members.items()}, people, seed)
-        encoding: Future[None] | None = None
-        for done, (n, session) in enumerate(jobs, 1):
-            rng = np.random.default_rng([seed, n, session])
-            camera = sample_camera(rng, members[n].looks.skin)
-            course = make_course(members[n], camera, rng, seconds, fps)
-            frames = render(faces(members[n].looks, camera, course, int(rng.integers(2**20))), size)
-            if encoding:  # at most one recording waits for the encoder
-                encoding.result()
-            stem = f"{_name(n)}/ses-{session:02d}/{_name(n)}_ses-{session:02d}"
-            path = _parent(root / f"{stem}_video.mp4")
-            encoding = encoder.submit(write_video, path, frames, fps)
-            if ratings:
-                _tsv(_events(course, members[n].signature, rng, fps), root / f"{stem}_events.tsv")
-            _tsv(_truth(course), _parent(root / f"derivatives/truth/{stem}_aus.tsv"))
-            if done == len(jobs):
-                encoding.result()
+    extent = extent or scenario.default
+    _check(out, extent, first)
+    members = cast(scenario, world, seed, first, extent.participants)
+    order = Order(scenario, extent, world, observers(scenario, world, seed), ratings)
+    total = extent.participants * extent.recordings
+    with whole_or_nothing(out) as root, ThreadPoolExecutor(1) as encoder:
+        write_json(_description(scenario, world, seed), root / "dataset_description.json")
+        if layout == "cohort":
+            _write_tables(root, members)
+        writing: Future[None] | None = None
+        for done, take in enumerate((t for m in members for t in takes(scenario, world, extent, m, seed)), 1):
+            pictures = render(take.faces, extent.size)
+            if writing:  # at most one recording waits to be written
+                writing.result()
+            if layout == "unbc":
+                writing = encoder.submit(write_unbc, root, take, scenario, order.observers, pictures)
+            else:
+                writing = encoder.submit(_write_take, root, take, pictures, order)
+            if done == total:
+                writing.result()
             if progress:
-                progress(done, len(jobs))
+                progress(done, total)
 
 
-def write_video(path: Path, frames: UInt8[np.ndarray, "n height width 3"], fps: int) -> None:
-    """Writes RGB frames as an ordinary mp4 (H.264, yuv420p). Height and width must be even."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=fps, options=_H264)
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
-        stream.codec_context.thread_count = 1
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
-
-
-def _check(
-    out: Path, participants: int, recordings: int, seconds: float | int, fps: int, size: int, first: int
-) -> None:
+def _check(out: Path, extent: Extent, first: int) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"{out} exists and is not an empty folder: choose another --out")
     for name, value, least in (
-        ("participants", participants, 1),
-        ("recordings", recordings, 1),
-        ("seconds", seconds, QUIET + 1),
-        ("fps", fps, 1),
-        ("size", size, 32),
+        ("participants", extent.participants, 1),
+        ("recordings", extent.recordings, 1),
+        ("seconds", extent.seconds, 4),
+        ("fps", extent.fps, 1),
+        ("size", extent.size, 32),
         ("first", first, 1),
     ):
         if value < least:
             raise UserError(f"phantom cohort: {name}={value} is too small; the least is {least}")
-    if size % 2:
-        raise UserError(f"phantom cohort: size={size} is odd, which H.264 cannot store; take {size + 1}")
+    if extent.size % 2:
+        raise UserError(f"phantom cohort: size={extent.size} is odd, which H.264 cannot store; take {extent.size + 1}")
 
 
-def _name(number: int) -> str:
-    return f"sub-P{number:03d}"
+class Order(NamedTuple):
+    """What is wanted of every recording."""
+
+    scenario: Scenario
+    extent: Extent
+    world: World
+    observers: tuple[Observer, ...]
+    ratings: bool
 
 
-@contextmanager
-def _whole_or_nothing(out: Path) -> Iterator[Path]:
-    """A scratch folder beside `out` that takes its place at the end, or vanishes on failure."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
-        yield scratch
-        if out.exists():
-            out.rmdir()
-        scratch.rename(out)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
+def _write_take(root: Path, take: Take, pictures: UInt8[np.ndarray, "n h w 3"], order: Order) -> None:
+    """Everything of one recording."""
+    course, stem = take.recording.course, take.stem
+    write_video(parent(root / f"{stem}_video.mp4"), pictures, order.extent.fps, quality=take.camera.quality)
+    write_json(_sidecar(course, order.extent), root / f"{stem}_video.json")
+    write_tsv(_truth(course), parent(root / f"derivatives/truth/{stem}_aus.tsv"))
+    if not order.ratings:
+        return
+    rating_rng, signal_rng = take.rng.spawn(2)
+    write_tsv(order.scenario.events(take.recording, order.observers, rating_rng), root / f"{stem}_events.tsv")
+    if order.scenario.coded:
+        codes = dict(zip(AUS, coded(course).astype(int).T, strict=True))
+        write_tsv(pd.DataFrame({"onset": course.plan.time, **codes}), root / f"{stem}_aus.tsv")
+    if order.scenario.signals:
+        signals = _signals(take, order.extent.fps, order.world, signal_rng)
+        write_physio(root / f"{stem}_physio.tsv.gz", signals, SIGNAL_RATE)
 
 
-def _parent(file: Path) -> Path:
-    """The same path, its folder made for the owner alone (`parents=True` would not apply the mode to all)."""
-    for folder in reversed(file.parents):
-        folder.mkdir(mode=0o700, exist_ok=True)
-    return file
+def physiology(reactivity: Reactivity, world: World) -> tuple[Reactivity, Drift]:
+    """What a person's muscle and skin signals rise with in this world: muscles and pain, or the time alone."""
+    if world.signals == "time":
+        return reactivity._replace(emg=0.0, eda=0.0), BY_TIME
+    return reactivity, Drift(0.0, 0.0)
 
 
-def _tsv(table: pd.DataFrame, path: Path) -> None:
-    table.to_csv(path, sep="\t", index=False, float_format="%.6g")
+def _signals(take: Take, fps: int, world: World, rng: np.random.Generator) -> pd.DataFrame:
+    course = take.recording.course
+    reactivity, drift = physiology(take.recording.person.reactivity, world)
+    return biosignals(course.plan.shown, course.muscles, fps, reactivity, drift, rng, SIGNAL_RATE)
 
 
-def _json(content: dict, path: Path) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def _events(course: Course, signature: Signature, rng: np.random.Generator, fps: int) -> pd.DataFrame:
-    """One self-rating and one coder's PSPI for every second."""
-    starts = np.arange(0, len(course.time), fps)
-    duration = np.diff(np.append(starts, len(course.time)))
-    pain, shown = (np.add.reduceat(x, starts) / duration for x in (course.pain, coded_pspi(course, signature)))
-    noise = signature.rating_noise * rng.normal(size=len(starts))
-    vas = np.clip(signature.rating_offset + signature.rating_gain * pain + noise, 0, 10)
-    rows = {"onset": starts / fps, "duration": duration / fps}
-    return pd.concat(
-        [
-            pd.DataFrame({**rows, "scale": "vas", "value": np.round(vas, 1), "rater": "self"}),
-            pd.DataFrame({**rows, "scale": "pspi", "value": np.round(shown, 2), "rater": "coder1"}),
-        ],
-        ignore_index=True,
-    )
-
-
-def coded_pspi(course: Course, signature: Signature) -> Float[np.ndarray, "n"]:
-    """PSPI per frame as a coder finds it: whole intensities beyond the resting tone, lids open or shut."""
-    coded = np.round(np.maximum(course.aus - signature.rest, 0))
-    lids = INDEX["AU43"]
-    coded[:, lids] = course.aus[:, lids] >= 0.5
-    return pspi(coded)
+def _sidecar(course: Course, extent: Extent) -> dict:
+    plan = course.plan
+    return {
+        "FrameRate": extent.fps,
+        "StartTime": round(plan.clock, 3),
+        "Excerpt": plan.excerpt,
+        "Phases": [{"name": p.name, "onset": round(p.onset, 3), "duration": round(p.duration, 3)} for p in plan.phases],
+        **dict(plan.about),
+    }
 
 
 def _truth(course: Course) -> pd.DataFrame:
-    view = course.view
-    angles = {name: np.degrees(getattr(view, name)) for name in ("yaw", "pitch", "roll")}
-    units = dict(zip(AUS, course.aus.T, strict=True))
+    plan, view = course.plan, course.view
+    events = AUS[len(UNITS) :]
     return pd.DataFrame(
-        {"onset": course.time, **units, "AU45": course.blink, "pspi": course.pspi, "pain": course.pain, **angles}
+        {
+            "onset": plan.time,
+            **dict(zip(MUSCLES, course.muscles.T, strict=True)),
+            **dict(zip(events, course.aus[:, len(UNITS) :].T, strict=True)),
+            "pspi": course.pspi,
+            "pain": plan.pain,
+            "shown": plan.shown,
+            **{name: np.degrees(getattr(view, name)) for name in ("yaw", "pitch", "roll")},
+        }
     )
 
 
-def _write_tables(root: Path, members: dict[str, Person], people: PeopleConfig, seed: int) -> None:
+def _write_tables(root: Path, members: list[Member]) -> None:
+    grouped = {m.group.name for m in members} != {""}
     rows = [
         {
-            "participant_id": name,
-            "age": p.age,
-            "sex": p.sex,
-            "skin_tone": p.skin_tone,
-            "glasses": "yes" if p.glasses else "no",
+            "participant_id": m.name,
+            **({"group": m.group.name} if grouped else {}),
+            **m.person.about._asdict(),
+            "glasses": "yes" if m.person.about.glasses else "no",
         }
-        for name, p in members.items()
+        for m in members
     ]
-    _tsv(pd.DataFrame(rows), root / "participants.tsv")
-    _json(_COLUMNS, root / "participants.json")
-    description = {**_DESCRIPTION, "Seed": seed, "People": asdict(people)}
-    _json(description, root / "dataset_description.json")
-    truth = [{"participant_id": name, **_signature_row(p.signature)} for name, p in members.items()]
-    _tsv(pd.DataFrame(truth), _parent(root / "derivatives/truth/participants.tsv"))
+    write_tsv(pd.DataFrame(rows), root / "participants.tsv")
+    write_json({name: COLUMNS[name] for name in rows[0]}, root / "participants.json")
+    truth = [{"participant_id": m.name, **dict(_traits(m))} for m in members]
+    write_tsv(pd.DataFrame(truth), parent(root / "derivatives/truth/participants.tsv"))
 
 
-def _signature_row(s: Signature) -> dict[str, float]:
-    gains = {f"gain_{name}": value for name, value in zip(AUS, s.gain, strict=True)}
-    rest = {f"rest_{name}": value for name, value in zip(AUS, s.rest, strict=True)}
-    ratings = {name: getattr(s, name) for name in ("rating_gain", "rating_offset", "rating_noise")}
-    return {**gains, **rest, **ratings}
+def _traits(member: Member) -> Iterator[tuple[str, float]]:
+    """Signature, reactivity and rating habit as flat columns."""
+    for part in (member.person.signature, member.person.reactivity, member.person.habit):
+        kind = type(part).__name__.lower()
+        for name, value in part._asdict().items():
+            if np.ndim(value):
+                yield from ((f"{kind}_{name}_{muscle}", v) for muscle, v in zip(MUSCLES, value, strict=True))
+            else:
+                yield f"{kind}_{name}", float(value)
 
 
-_COLUMNS = {
+def _description(scenario: Scenario, world: World, seed: int) -> dict:
+    return {
+        "Name": f"Phantom, {scenario.name}: synthetic people with known pain",
+        "BIDSVersion": "1.10.0",
+        "DatasetType": "raw",
+        "License": "CC0-1.0",
+        "KnownCaveats": [*CAVEATS, *scenario.caveats],
+        "Scenario": scenario.name,
+        "Seed": seed,
+        "World": asdict(world),
+    }
+
+
+COLUMNS = {
     "participant_id": {"Description": "Pseudonym"},
+    "group": {"Description": "Kind of participant"},
     "age": {"Description": "Age of the synthetic person", "Units": "years"},
     "sex": {"Description": "Sex of the synthetic person", "Levels": {"F": "female", "M": "male"}},
     "skin_tone": {"Description": "Monk Skin Tone, 1 (lightest) to 10 (darkest)"},
     "glasses": {"Description": "Wears glasses", "Levels": {"yes": "yes", "no": "no"}},
 }
-_DESCRIPTION = {
-    "Name": "Phantom: synthetic people with known pain",
-    "BIDSVersion": "1.10.0",
-    "DatasetType": "raw",
-    "License": "CC0-1.0",
-    "KnownCaveats": [
-        "Synthetic: drawn faces with invented rules of pain and expression; no result here holds for people.",
-        "PSPI counts what is shown beyond the person's resting tone; smiles, frowns and squints count too.",
-        "derivatives/truth holds what no study can know and is for scoring and tests only.",
-    ],
-}
+CAVEATS = (
+    "Synthetic: drawn faces with invented rules of pain and expression; no result here holds for people.",
+    "PSPI counts what is shown beyond the person's resting tone; smiles, frowns and squints count too.",
+    "derivatives/truth holds what no study can know and is for scoring and tests only.",
+)

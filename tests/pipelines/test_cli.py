@@ -33,6 +33,13 @@ def run(capsys, *words):
         (["personalize", "personalize/ridge", "--cohort", "nowhere", "--out", "y"], "nowhere"),
         (["report", "nowhere", "--out", "y"], "no run folder nowhere"),
         (["phantom", "episods", "--out", "y"], "did you mean 'episodes'?"),
+        (["phantom"], "a scenario is needed"),
+        (["phantom", "episodes"], "--out is needed"),
+        (["phantom", "episodes", "--out", "y", "--world", "alik"], "did you mean 'alike'?"),
+        (["phantom", "shoulder", "--out", "y", "--world", "clock,level"], "contradict each other"),
+        (["phantom", "dementia", "--out", "y", "--layout", "unbc"], "is for scenario 'shoulder'"),
+        (["phantom", "shoulder", "--out", "y", "--layout", "unbc", "--unlabelled"], "leave out --unlabelled"),
+        (["phantom", "episodes", "--out", "y", "--participants", "0"], "participants=0 is too small"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(capsys, tmp_path, monkeypatch, words, says):
@@ -100,3 +107,14 @@ def test_module_runs_as_a_script():
     )
     assert done.returncode == 2
     assert done.stderr.startswith("wince: ")
+
+
+def test_phantom_list_names_every_scenario_and_world(capsys):
+    from personalize.phantom.scenarios import SCENARIOS
+    from personalize.phantom.worlds import SWITCHES
+    from pipelines.cli import SCENARIO_NAMES
+
+    assert tuple(SCENARIOS) == SCENARIO_NAMES
+    assert main(["phantom", "--list"]) == 0
+    lines = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert {*SCENARIOS, *SWITCHES} <= set(lines)

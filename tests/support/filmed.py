@@ -9,13 +9,15 @@ import numpy as np
 from jaxtyping import UInt8
 
 from personalize.phantom.cohort import write_cohort
+from personalize.phantom.scenarios.base import Extent
 
 FPS = 10
 
 
 def film_phantoms(folder: Path, seconds: float = 4) -> list[UInt8[np.ndarray, "t 160 160 3"]]:
     """Frames (RGB, 10 a second) of two phantom people whom the Haar cascade sees in every frame or almost."""
-    write_cohort(folder, participants=2, seed=4, recordings=1, seconds=seconds, size=160, ratings=False)
+    extent = Extent(participants=2, recordings=1, seconds=float(seconds), fps=FPS)
+    write_cohort(folder, extent=extent, seed=4, ratings=False)
     films = []
     for path in sorted(folder.glob("sub-*/**/*_video.mp4")):
         with av.open(str(path)) as container:

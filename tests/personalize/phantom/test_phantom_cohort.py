@@ -6,21 +6,38 @@ import stat
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
-from personalize.phantom import ALIKE, AUS, pspi, sample_person, write_cohort
+from personalize.cohorts.layout import read_cohort
 from personalize.phantom import cohort as cohort_module
+from personalize.phantom.cohort import write_cohort
+from personalize.phantom.facs import AUS, pspi
+from personalize.phantom.filming import enlarge
+from personalize.phantom.parameters import UNITS
+from personalize.phantom.people import sample_person
+from personalize.phantom.scenarios import SCENARIOS
+from personalize.phantom.unbc_cohort import BLACK
+from personalize.phantom.worlds import make_world
 from pretrain.errors import UserError
 
-SHORT = {"participants": 2, "seed": 3, "recordings": 2, "seconds": 4.5, "fps": 8, "size": 64}
+EXTENT = {"participants": 2, "recordings": 2, "seconds": 4.5, "fps": 8, "size": 64}
+
+
+def write(out: Path, scenario: str = "episodes", world: str = "", **options) -> None:
+    """A small cohort; `options` of the extent or of `write_cohort`."""
+    chosen = SCENARIOS[scenario]
+    extent = enlarge(chosen.default, **{k: options.pop(k, v) for k, v in EXTENT.items()})
+    rules = make_world(world, chosen.worlds, scenario)
+    write_cohort(out, scenario=chosen, extent=extent, world=rules, **{"seed": 3, **options})
 
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("phantom") / "cohort"
-    write_cohort(out, **SHORT)
+    write(out)
     return out
 
 
@@ -42,9 +59,10 @@ def test_layout(cohort):
     for person in ("sub-P001", "sub-P002"):
         for session in ("ses-01", "ses-02"):
             stem = f"{person}/{session}/{person}_{session}"
-            assert {f"{stem}_video.mp4", f"{stem}_events.tsv", f"derivatives/truth/{stem}_aus.tsv"} <= names
+            parts = {f"{stem}_video.mp4", f"{stem}_video.json", f"{stem}_events.tsv"}
+            assert parts | {f"derivatives/truth/{stem}_aus.tsv"} <= names
     assert {"participants.tsv", "participants.json", "dataset_description.json"} <= names
-    assert len(names) == 4 * 3 + 3 + 1
+    assert len(names) == 4 * 4 + 3 + 1
     assert [p.name for p in cohort.parent.iterdir()] == ["cohort"]
 
 
@@ -64,7 +82,7 @@ def test_videos_are_ordinary_files(cohort):
         assert (stream.width, stream.height, stream.frames) == (64, 64, 36)
     frames = video(path).astype(float)
     assert frames.shape == (36, 64, 64, 3)
-    assert frames.std() > 20
+    assert frames.std() > 10
 
 
 def test_events_are_one_self_rating_and_one_coding_a_second(cohort):
@@ -77,18 +95,20 @@ def test_events_are_one_self_rating_and_one_coding_a_second(cohort):
     assert events["value"].between(0, 16).all()
 
 
-def test_coded_pspi_follows_the_truth(cohort):
+def test_truth_agrees_with_itself_and_with_the_coder(cohort):
     truth = read(cohort / "derivatives/truth/sub-P001/ses-02/sub-P001_ses-02_aus.tsv")
     rest = sample_person([3, 1]).signature.rest
-    np.testing.assert_allclose(pspi(np.maximum(truth[list(AUS)].to_numpy() - rest, 0)), truth["pspi"], atol=1e-3)
+    beyond = np.maximum(truth[list(UNITS)].to_numpy() - rest[: len(UNITS)], 0)
+    aus = np.concatenate([beyond, truth[list(AUS[len(UNITS) :])].to_numpy()], 1)
+    np.testing.assert_allclose(pspi(aus), truth["pspi"], atol=1e-3)
     events = read(cohort / "sub-P001/ses-02/sub-P001_ses-02_events.tsv")
-    coded = events[events["scale"] == "pspi"]["value"].to_numpy()
+    codes = events[events["scale"] == "pspi"]["value"].to_numpy()
     true = truth.groupby(truth["onset"].astype(int))["pspi"].mean()
-    assert np.abs(coded - true).max() < 1.6  # each of three units is rounded to whole steps, lids to open or shut
+    assert np.abs(codes - true).max() < 1.6  # each of three units is rounded to whole steps
 
 
 def test_without_noise_and_bias_ratings_are_the_mean_pain(tmp_path):
-    write_cohort(tmp_path / "c", **{**SHORT, "participants": 1, "recordings": 1, "seconds": 9}, people=ALIKE)
+    write(tmp_path / "c", participants=1, recordings=1, seconds=9.0, world="alike")
     events = read(tmp_path / "c/sub-P001/ses-01/sub-P001_ses-01_events.tsv")
     truth = read(tmp_path / "c/derivatives/truth/sub-P001/ses-01/sub-P001_ses-01_aus.tsv")
     mean = [truth["pain"][(truth["onset"] >= s) & (truth["onset"] < s + 1)].mean() for s in range(9)]
@@ -97,19 +117,87 @@ def test_without_noise_and_bias_ratings_are_the_mean_pain(tmp_path):
 
 
 def test_same_seed_same_files_and_people_do_not_depend_on_their_company(cohort, tmp_path):
-    write_cohort(tmp_path / "again", **SHORT)
+    write(tmp_path / "again")
     assert files(tmp_path / "again") == files(cohort)
-    write_cohort(tmp_path / "second", **{**SHORT, "participants": 1, "first": 2})
+    write(tmp_path / "second", participants=1, first=2)
     alone, whole = files(tmp_path / "second"), files(cohort)
     assert all(alone[name] == whole[name] for name in alone if "sub-P002" in name)
 
 
 def test_unlabelled_footage_has_the_same_pixels_and_no_events(cohort, tmp_path):
-    write_cohort(tmp_path / "bare", **{**SHORT, "participants": 1}, ratings=False)
+    write(tmp_path / "bare", participants=1, ratings=False)
     bare = files(tmp_path / "bare")
     assert not any("events" in name for name in bare)
     name = "sub-P001/ses-02/sub-P001_ses-02_video.mp4"
     assert bare[name] == files(cohort)[name]
+
+
+def test_sidecar_tells_clock_and_phases(tmp_path):
+    write(tmp_path / "c", "cold_pressor", participants=1, seconds=10.0)
+    first, second = (json.loads(p.read_text()) for p in sorted((tmp_path / "c").rglob("*_video.json")))
+    assert (first["StartTime"], first["Excerpt"], first["FrameRate"]) == (0, True, 8)
+    assert second["StartTime"] > 300
+    assert [p["name"] for p in first["Phases"]] == ["neutral", "baseline", "immersion", "recovery"]
+
+
+def test_signals_last_as_long_as_the_film(tmp_path):
+    write(tmp_path / "c", "cold_pressor", participants=1, recordings=1, seconds=10.0)
+    sidecar = json.loads(next((tmp_path / "c").rglob("*_physio.json")).read_text())
+    table = pd.read_csv(next((tmp_path / "c").rglob("*_physio.tsv.gz")), sep="\t", names=sidecar["Columns"])
+    frames = len(video(next((tmp_path / "c").rglob("*_video.mp4"))))
+    assert len(table) == round(frames / 8 * sidecar["SamplingFrequency"])
+    assert np.isfinite(table.to_numpy()).all()
+
+
+def test_coded_scenarios_have_a_row_of_whole_codes_for_every_frame(tmp_path):
+    write(tmp_path / "c", "dementia", seconds=5.0, recordings=1)
+    assert list(read(tmp_path / "c/participants.tsv")["group"]) == ["dementia", "healthy"]
+    for file in (tmp_path / "c").glob("sub-*/*/*_aus.tsv"):
+        codes = read(file)
+        assert list(codes.columns) == ["onset", *AUS]
+        assert len(codes) == len(video(file.with_name(file.name.replace("_aus.tsv", "_video.mp4"))))
+        events = read(file.with_name(file.name.replace("_aus", "_events")))
+        np.testing.assert_array_equal(pspi(codes[list(AUS)].to_numpy(float)), events[events.scale == "pspi"]["value"])
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_cohort_is_read_by_the_cohort_reader(tmp_path, scenario):
+    write(tmp_path / "c", scenario, seconds=5.0)
+    cohort = read_cohort(tmp_path / "c")
+    assert len(cohort.participants) == 2 and len(cohort.recordings) == 4
+    assert set(cohort.ratings["recording"]) == set(cohort.recordings["recording"])
+
+
+def test_refused_answers_are_missing_values(tmp_path):
+    write(tmp_path / "c", "dementia", seconds=5.0, participants=1)
+    text = next((tmp_path / "c").rglob("*_events.tsv")).read_text()
+    said = [line.split("\t") for line in text.splitlines() if "\tnrs\t" in line]
+    assert said and all(row[3] == "n/a" for row in said)
+
+
+def test_worlds_are_written_down(tmp_path):
+    write(tmp_path / "c", world="clock,contamination=0.3", participants=1, recordings=1)
+    world = json.loads((tmp_path / "c/dataset_description.json").read_text())["World"]
+    assert (world["story"], world["contamination"]) == ("clock", 0.3)
+
+
+def test_unbc_layout_holds_the_same_sequences(tmp_path):
+    write(tmp_path / "plain", "shoulder", participants=2)
+    write(tmp_path / "unbc", "shoulder", participants=2, layout="unbc")
+    frames = sorted((tmp_path / "unbc/Images").rglob("*.png"))
+    plain = [video(p) for p in sorted((tmp_path / "plain").rglob("*_video.mp4"))]
+    assert len(frames) == sum(map(len, plain))
+    assert len({p.parent for p in frames}) == 4
+    people = sorted(p.name for p in (tmp_path / "unbc/Images").iterdir())
+    assert [int(p[:3]) > 900 for p in people] == [True, True]
+    for frame in frames:
+        stem = frame.relative_to(tmp_path / "unbc/Images").with_suffix("")
+        score = tmp_path / "unbc/Frame_Labels/PSPI" / f"{stem}_facs.txt"
+        points = tmp_path / "unbc/AAM_landmarks" / f"{stem}_aam.txt"
+        assert 0 <= float(score.read_text()) <= 16
+        assert np.loadtxt(points).shape == (66, 2)
+    black = [p for p in frames if not cv2.imread(str(p)).any()]
+    assert len(black) == BLACK[2] and len({p.parent for p in black}) == 1
 
 
 def test_videos_and_events_stand_without_the_truth(cohort, tmp_path):
@@ -127,21 +215,21 @@ def test_folders_are_private(cohort):
 
 def test_progress_counts_recordings(tmp_path):
     seen = []
-    write_cohort(tmp_path / "c", **SHORT, progress=lambda done, total: seen.append((done, total)))
+    write(tmp_path / "c", progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_an_empty_folder_is_filled_and_a_full_one_refused(tmp_path):
     out = tmp_path / "c"
     out.mkdir()
-    write_cohort(out, **{**SHORT, "participants": 1, "recordings": 1})
+    write(out, participants=1, recordings=1)
     before = files(out)
     with pytest.raises(UserError, match="not an empty folder"):
-        write_cohort(out, **SHORT)
+        write(out)
     assert files(out) == before
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UserError, match="not an empty folder"):
-        write_cohort(tmp_path / "file", **SHORT)
+        write(tmp_path / "file")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +237,7 @@ def test_an_empty_folder_is_filled_and_a_full_one_refused(tmp_path):
     [
         ({"participants": 0}, "participants=0"),
         ({"recordings": 0}, "recordings=0"),
-        ({"seconds": 2}, "seconds=2"),
+        ({"seconds": 2.0}, "seconds=2"),
         ({"fps": 0}, "fps=0"),
         ({"size": 16}, "size=16"),
         ({"size": 65}, "take 66"),
@@ -158,7 +246,7 @@ def test_an_empty_folder_is_filled_and_a_full_one_refused(tmp_path):
 )
 def test_impossible_sizes_are_refused_before_anything_is_written(tmp_path, wrong, message):
     with pytest.raises(UserError, match=message) as error:
-        write_cohort(tmp_path / "new/c", **{**SHORT, **wrong})
+        write(tmp_path / "new/c", **wrong)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "new").exists()
 
@@ -174,5 +262,5 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
 
     monkeypatch.setattr(cohort_module, "write_video", fails_later)
     with pytest.raises(OSError, match="disk full"):
-        write_cohort(tmp_path / "c", **SHORT)
+        write(tmp_path / "c")
     assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from personalize.phantom.cohort import write_cohort
+from personalize.phantom.scenarios.base import Extent
 from pretrain.clips.dataset import MEASURES
 from pretrain.footage.ingest import IngestOptions, ingest_file
 from pretrain.footage.measures import GREY, Measurer, flatten, shared_motion
@@ -75,7 +76,7 @@ def test_flattening_removes_light():
 def truths(tmp_path_factory):
     """Measures and true action units of phantom people, one pair a track."""
     root = tmp_path_factory.mktemp("measures") / "cohort"
-    write_cohort(root, participants=5, seed=4, recordings=1, seconds=12)
+    write_cohort(root, extent=Extent(participants=5, recordings=1, seconds=12.0, fps=10, size=128), seed=4)
     pairs = []
     for video in sorted(root.glob("sub-*/**/*_video.mp4")):
         stem = video.name.removesuffix("_video.mp4")
@@ -91,9 +92,9 @@ def truths(tmp_path_factory):
 @pytest.mark.parametrize(
     ("measure", "least", "unit"),
     [
-        ("eye_opening", 0.4, lambda t: -np.maximum(t.AU43, t.AU45)),
+        ("eye_opening", 0.4, lambda t: -t.lids),
         ("brow_height", 0.4, lambda t: t.AU01 + t.AU02 - t.AU04),
-        ("mouth_opening", 0.4, lambda t: t.AU26),
+        ("mouth_opening", 0.4, lambda t: t.mouth),
         ("lip_corner_spread", 0.3, lambda t: np.maximum(t.AU12, t.AU20)),
     ],
 )
