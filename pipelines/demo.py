@@ -20,7 +20,7 @@ class DemoSize:
 
     pretraining_people: int = 20
     cohort_people: int = 30
-    seconds: float = 16.0
+    seconds: float = 24.0
     """Length of a recording."""
     overrides: str = ""
     """Config changes of the pretraining command."""

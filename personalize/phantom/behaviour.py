@@ -39,7 +39,7 @@ GESTURES = {
     "pursed lips": Gesture({"AU23": 3.5, "AU17": 2.0, "AU14": 1.0}, (0.6, 1.8), 0.03),
     "doubt": Gesture({"AU15": 3.0, "AU17": 3.0, "AU01": 1.0}, (0.5, 1.2), 0.02),
 }
-PAUSE = 1.8
+PAUSE = 2.0
 """Mean seconds between two such expressions."""
 _ANSWER = 1.0
 """Seconds that an answer takes to say."""

@@ -9,7 +9,7 @@ from personalize.phantom.plan import Plan, Track
 
 MuscleTrack = Float[np.ndarray, "n 16"]
 
-RISE, FALL = 0.25, 0.6
+RISE, FALL = 0.15, 0.3
 """Time constants in seconds of a muscle that contracts and that lets go."""
 BOUT = 4.0
 """Mean seconds after which pain is shown with another mix of the person's muscles."""
@@ -27,7 +27,7 @@ def pain_expression(plan: Plan, signature: Signature, rng: np.random.Generator) 
     another mix of the person's muscles every few seconds, so that pain units do not always move together. Where the
     plan dictates the drive of the regions, expression is the gain times the drive and nothing else.
     """
-    mix = _mixes(rng, plan.time)
+    mix = _mixes(rng, plan.time, signature.gain)
     if plan.drive is not None:
         return np.minimum(signature.gain * plan.drive[:, REGION] * (REGION >= 0), signature.ceiling)
     felt = np.stack([_felt(plan, signature.threshold, delay) for delay in signature.delay], 1)
@@ -65,11 +65,16 @@ def _freshness(plan: Plan, signature: Signature) -> Float[np.ndarray, "n 1"]:
     return ((1 - signature.habituation) ** minutes)[:, None]
 
 
-def _mixes(rng: np.random.Generator, time: Track) -> MuscleTrack:
-    """Factor of each muscle, about 1 and sometimes 0, new for every bout and blended over half a second."""
+def _mixes(rng: np.random.Generator, time: Track, gain: Float[np.ndarray, "16"]) -> MuscleTrack:
+    """Factor of each muscle, sometimes 0, new for every bout and blended over half a second.
+
+    A mix shares out what is shown and leaves its amount: the mean factor, weighted by the person's gain, is 1.
+    """
     starts = np.cumsum([0.0, *rng.exponential(BOUT, int(2 * time[-1] / BOUT) + 8)])
     shape = (len(starts), len(MUSCLES))
     mixes = np.exp(SCATTER * rng.normal(size=shape)) * (rng.uniform(size=shape) > REST_SHARE)
+    amount = mixes @ (gain / MAXIMUM) / max((gain / MAXIMUM).sum(), 1e-9)
+    mixes = mixes / np.maximum(amount, 0.25)[:, None]
     bout = np.searchsorted(starts, time, side="right") - 1
     new = np.clip((time - starts[bout]) / 0.5, 0, 1)[:, None]
     return mixes[np.maximum(bout - 1, 0)] * (1 - new) + mixes[bout] * new

@@ -78,7 +78,7 @@ class PeopleConfig:
     asymmetry: Spread = 0.10
     """Standard deviation of the difference between the sides, as a share."""
     delay: Spread = 0.4
-    """Standard deviation of the logarithm of the delay from pain to expression, about 0.3 s."""
+    """Standard deviation of the logarithm of the delay from pain to expression, about 0.2 s."""
     threshold: Spread = 0.6
     """Standard deviation of the pain (of 10) below which nothing shows, about 0.8."""
     ceiling: Spread = 0.15
@@ -175,7 +175,7 @@ def sample_signature(rng: np.random.Generator, people: PeopleConfig) -> Signatur
         gain=np.minimum(gain, 1.4 * MAXIMUM),
         rest=rest,
         ceiling=MAXIMUM * np.clip(0.9 + people.ceiling * rng.normal(size=n), 0.4, 1),
-        delay=np.minimum(0.3 * np.exp(people.delay * rng.normal() + 0.5 * people.delay * rng.normal(size=n)), 2),
+        delay=np.minimum(0.2 * np.exp(people.delay * rng.normal() + 0.5 * people.delay * rng.normal(size=n)), 2),
         threshold=float(np.clip(0.8 + people.threshold * rng.normal(), 0, 4)),
         habituation=float(min(people.habituation * rng.exponential(), 0.95)),
         drift=people.drift * rng.normal(size=n) * (MAXIMUM > 1),

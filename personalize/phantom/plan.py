@@ -107,7 +107,7 @@ def episodes(
     found = []
     t = start + min(rng.exponential(pause), 0.3 * (end - start))
     while t < end - 1 or not found:
-        bout = Bout(t, *rng.uniform((0.4, 0.6, 0.6), (1.3, 3.5, 1.8)))
+        bout = Bout(t, *rng.uniform((0.6, 1.0, 0.8), (1.6, 4.0, 2.2)))
         found.append(rng.uniform(*levels) * envelope(time, bout))
         t = bout.end + rng.exponential(pause)
     return highest(time, found)
