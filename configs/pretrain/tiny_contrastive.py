@@ -4,8 +4,9 @@
 
 Hardware: 2 CPU cores, 2 GB of memory.
 Time: about 4 minutes (two views of every clip, hence twice `tiny`'s step).
-Expect: on 20 development phantoms of an earlier and easier make, one seed, PCC .80 and MAE 1.53 for the population model and 1.37 for neutral
-reference + ridge at k = 5; `tiny` had .79, 1.59 and 1.28. The intervals overlap: neither is shown to be better.
+Expect: on 20 development phantoms of an earlier and easier make, one seed, PCC .80 and MAE 1.53 for the population
+model and 1.37 for neutral reference + ridge at k = 5; `tiny` had .79, 1.59 and 1.28. The intervals overlap: neither is
+shown to be better.
 """
 
 from dataclasses import replace
