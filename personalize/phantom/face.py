@@ -26,7 +26,7 @@ from personalize.phantom.geometry import (
     surface,
 )
 from personalize.phantom.hair import Worn
-from personalize.phantom.parameters import INDEX, Face, View
+from personalize.phantom.parameters import Face, View, lip_parting
 from personalize.phantom.relief import folds, nose_height, relief
 from personalize.phantom.rig import Rig, rig
 
@@ -112,16 +112,10 @@ def _grid(view: View, size: int) -> tuple[Array, Array, Array, Array, Array]:
     return sx, sy, (sx - view.x) / view.scale, (sy - view.y) / view.scale, 2 / (size * view.scale)
 
 
-def parting(muscles: Array) -> Array:
-    """`facs.lip_parting` of one row."""
-    levator, wrinkler = (jnp.clip(muscles[INDEX[name]] / 5, 0, 1) for name in ("AU10", "AU09"))
-    return jnp.clip(muscles[INDEX["mouth"]] + 0.12 * levator**2 + 0.05 * wrinkler**2, 0, 1)
-
-
 @stage
 def pose(face: Face, size: int) -> Frame:
     """Head pose and shapes of the faces of a chunk."""
-    apart = parting(face.muscles)
+    apart = lip_parting(face.muscles)
     left, right = (rig(face.looks, face.muscles * (1 + sign * face.asymmetry), apart) for sign in (1, -1))
     return Frame(rotation(face.view), left, right)
 

@@ -6,7 +6,7 @@ Source: Ekman, Friesen & Hager, Facial Action Coding System (2002); Prkachin & S
 import numpy as np
 from jaxtyping import Float
 
-from personalize.phantom.parameters import INDEX, UNITS
+from personalize.phantom.parameters import INDEX, LIPS_TOUCH, UNITS, lip_parting
 
 AUS = (*UNITS, "AU25", "AU26", "AU27", "AU43", "AU45")
 """Action units that are scored: intensity 0-5, and 0 or 1 for AU43 (eyes closed) and AU45 (blink)."""
@@ -15,8 +15,8 @@ SHUT = 0.7
 """Closure from which lids count as shut."""
 LONGEST_BLINK = 0.5
 """Seconds; lids that stay shut for longer are closed eyes (AU43)."""
-_PART, _DROP, _STRETCH = 0.04, 0.15, 0.65
-"""Openings of the mouth at which lips part (AU25), the jaw has dropped (AU26) and the mouth is stretched (AU27)."""
+_DROP, _STRETCH = 0.15, 0.65
+"""Openings of the mouth at which the jaw has dropped (AU26) and the mouth is stretched (AU27)."""
 
 Muscles = Float[np.ndarray, "n 16"]
 Track = Float[np.ndarray, "n"]
@@ -33,17 +33,11 @@ def facs(muscles: Muscles, fps: float | int | None = None) -> Float[np.ndarray, 
     out[:, : len(UNITS)] = muscles[:, : len(UNITS)]
     opening = muscles[:, INDEX["mouth"]]
     stretched = opening >= _STRETCH
-    out[:, AU["AU25"]] = np.clip(5 * (lip_parting(muscles) - _PART) / (0.5 - _PART), 0, 5)
+    out[:, AU["AU25"]] = np.clip(5 * (lip_parting(muscles) - LIPS_TOUCH) / (0.5 - LIPS_TOUCH), 0, 5)
     out[:, AU["AU26"]] = np.where(stretched, 0, np.clip(5 * (opening - _DROP) / (_STRETCH - _DROP), 0, 5))
     out[:, AU["AU27"]] = np.where(stretched, 1 + 4 * (opening - _STRETCH) / (1 - _STRETCH), 0)
     out[:, AU["AU43"]], out[:, AU["AU45"]] = lid_events(muscles[:, INDEX["lids"]], fps)
     return out
-
-
-def lip_parting(muscles: Muscles) -> Track:
-    """How far the lips are apart, 0-1: by the mouth's opening, and a little by strong raisers of the upper lip."""
-    levator, wrinkler = (muscles[:, INDEX[name]] / 5 for name in ("AU10", "AU09"))
-    return np.clip(muscles[:, INDEX["mouth"]] + 0.12 * levator**2 + 0.05 * wrinkler**2, 0, 1)
 
 
 def lid_events(closure: Track, fps: float | int | None) -> tuple[Track, Track]:

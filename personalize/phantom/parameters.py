@@ -24,6 +24,8 @@ MUSCLES = (*UNITS, "mouth", "lids")
 to 1 shut. A coder sees AU25, 26, 27 and AU43, 45 in the last two (`facs.py`)."""
 MAXIMUM = np.array([5.0] * len(UNITS) + [1.0, 1.0], np.float32)
 """Largest value of each of `MUSCLES`."""
+LIPS_TOUCH = 0.04
+"""`lip_parting` up to which lips still touch; beyond it AU25 is scored."""
 INDEX = {name: i for i, name in enumerate(MUSCLES)}
 
 
@@ -138,3 +140,12 @@ class Face(NamedTuple):
     covers: Covers
     seed: Seed
     """Of the sensor's noise."""
+
+
+def lip_parting(muscles: Vector) -> Value:
+    """How far the lips are apart, 0-1: by the mouth's opening, and a little by strong raisers of the upper lip.
+
+    For pictures and for coders alike, so that parted lips are seen exactly where AU25 is scored. Takes numpy and JAX.
+    """
+    levator, wrinkler = (muscles[..., INDEX[name]].clip(0, 5) / 5 for name in ("AU10", "AU09"))
+    return (muscles[..., INDEX["mouth"]] + 0.12 * levator**2 + 0.05 * wrinkler**2).clip(0, 1)

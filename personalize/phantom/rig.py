@@ -8,10 +8,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from personalize.phantom.parameters import INDEX, MAXIMUM, Looks
-
-PART = 0.04
-"""Parting (`facs.lip_parting`) up to which lips still touch."""
+from personalize.phantom.parameters import INDEX, LIPS_TOUCH, MAXIMUM, Looks
 
 
 class Rig(NamedTuple):
@@ -136,8 +133,8 @@ def _mouth(
 ) -> tuple[tuple[Array, Array, Array], tuple[Array, Array], tuple[Array, Array]]:
     """Position, gap between and thickness of the lips."""
     a6, a9, a10, a12, a14, a15, a17, a20, a23 = (u[f"AU{n:02}"] for n in (6, 9, 10, 12, 14, 15, 17, 20, 23))
-    apart = jnp.maximum(parting - PART, 0)
-    open_wide = jnp.maximum(u["mouth"] - PART, 0)
+    apart = jnp.maximum(parting - LIPS_TOUCH, 0)
+    open_wide = jnp.maximum(u["mouth"] - LIPS_TOUCH, 0)
     lift = a10 + 0.6 * a9
     y = -0.62 + 0.026 * lift + 0.008 * a12 + 0.045 * a17 + 0.004 * a6
     width = 0.225 + 0.060 * a12 + 0.095 * a20 + 0.018 * a14 - 0.040 * open_wide - 0.038 * a23 - 0.01 * a17

@@ -143,8 +143,9 @@ def test_stone_faces_show_no_pain():
     takes = film("episodes", "stone-face", people=30)
     assert not any(shown_by_pain(t).any() for t in takes)
     assert together(takes, lambda r: r.plan.pain).max() > 8
-    by_pain = correlation(together(takes, busy("pspi")), together(takes, busy("pain")))
-    assert abs(by_pain) < 0.1
+    natural = film("episodes", people=30)
+    stone, living = (correlation(together(x, busy("pspi")), together(x, busy("pain"))) for x in (takes, natural))
+    assert abs(stone) < 0.2 < 0.5 < living
 
 
 def test_without_dynamics_expression_is_a_function_of_the_moment():
