@@ -76,7 +76,7 @@ def test_flattening_removes_light():
 def truths(tmp_path_factory):
     """Measures and true action units of phantom people, one pair a track."""
     root = tmp_path_factory.mktemp("measures") / "cohort"
-    write_cohort(root, extent=Extent(participants=5, recordings=1, seconds=12.0, fps=10, size=128), seed=4)
+    write_cohort(root, extent=Extent(participants=12, recordings=1, seconds=12.0, fps=10, size=128), seed=4)
     pairs = []
     for video in sorted(root.glob("sub-*/**/*_video.mp4")):
         stem = video.name.removesuffix("_video.mp4")
@@ -99,7 +99,11 @@ def truths(tmp_path_factory):
     ],
 )
 def test_measures_follow_the_true_action_units_within_a_track(truths, measure, least, unit):
-    """Mean correlation over tracks; the floors lie well below what was measured on 70 tracks (0.6 to 0.75)."""
+    """Mean correlation over the tracks in which the unit moves (spread beyond a tenth of its range).
+
+    The floors lie well below what was measured on 30 tracks (0.64 to 0.75).
+    """
     column = MEASURES.index(measure)
-    found = [np.corrcoef(m[:, column], unit(t))[0, 1] for m, t in truths]
-    assert np.mean(found) > least
+    top = 1 if measure in ("eye_opening", "mouth_opening") else 5
+    found = [np.corrcoef(m[:, column], unit(t))[0, 1] for m, t in truths if np.std(unit(t)) > 0.1 * top]
+    assert len(found) > 2 and np.mean(found) > least
