@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
 
-from personalize.phantom.biosignals import Drift, Reactivity, biosignals, write_physio
-from personalize.phantom.course import Course, coded
-from personalize.phantom.face import render
-from personalize.phantom.facs import AUS
+from personalize.phantom.face.facs import AUS
+from personalize.phantom.face.parameters import MUSCLES, UNITS
+from personalize.phantom.face.render import render
 from personalize.phantom.files import parent, whole_or_nothing, write_json, write_tsv, write_video
 from personalize.phantom.filming import Member, Take, cast, observers, takes
-from personalize.phantom.parameters import MUSCLES, UNITS
-from personalize.phantom.raters import Observer
+from personalize.phantom.patient.biosignals import Drift, Reactivity, biosignals, write_physio
+from personalize.phantom.patient.course import Course, coded
+from personalize.phantom.patient.raters import Observer
 from personalize.phantom.scenarios import EPISODES
 from personalize.phantom.scenarios.base import Extent, Scenario
 from personalize.phantom.unbc_cohort import write_unbc

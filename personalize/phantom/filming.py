@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from personalize.phantom.camera import Camera, sample_camera
-from personalize.phantom.course import faces, make_course
-from personalize.phantom.parameters import Face
-from personalize.phantom.people import Person, sample_person
-from personalize.phantom.raters import EXACT, Observer, sample_observer
+from personalize.phantom.face.camera import Camera, sample_camera
+from personalize.phantom.face.parameters import Face
+from personalize.phantom.patient.course import faces, make_course
+from personalize.phantom.patient.people import Person, sample_person
+from personalize.phantom.patient.raters import EXACT, Observer, sample_observer
 from personalize.phantom.scenarios.base import Extent, Group, Recording, Scenario
 from personalize.phantom.stories import tell
 from personalize.phantom.worlds import World

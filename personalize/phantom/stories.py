@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from personalize.phantom.people import REGIONS
+from personalize.phantom.patient.people import REGIONS
 from personalize.phantom.plan import Plan, Track, episodes, quiet
 from personalize.phantom.worlds import World
 

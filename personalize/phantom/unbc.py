@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from personalize.phantom.facs import AU, pspi
+from personalize.phantom.face.facs import AU, pspi
 from personalize.phantom.files import parent
 
 MOVEMENTS = {"a": "abduction", "e": "external rotation", "f": "flexion", "i": "internal rotation"}

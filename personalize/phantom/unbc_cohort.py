@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from personalize.phantom.course import coded
+from personalize.phantom.face.landmarks import annotate
 from personalize.phantom.filming import Take
-from personalize.phantom.landmarks import annotate
-from personalize.phantom.raters import Observer
+from personalize.phantom.patient.course import coded
+from personalize.phantom.patient.raters import Observer
 from personalize.phantom.scenarios.base import Scenario
 from personalize.phantom.unbc import Sequence, write_sequence
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from personalize.phantom.people import SPREADS, VARIED, PeopleConfig
+from personalize.phantom.patient.people import SPREADS, VARIED, PeopleConfig
 from pretrain.errors import UserError, nearest
 
 

@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 
-from personalize.phantom.camera import NO_COVERS, sample_camera
-from personalize.phantom.looks import sample_looks
-from personalize.phantom.parameters import INDEX, MUSCLES, Covers, Face, Scene, View
+from personalize.phantom.face.camera import NO_COVERS, sample_camera
+from personalize.phantom.face.looks import sample_looks
+from personalize.phantom.face.parameters import INDEX, MUSCLES, Covers, Face, Scene, View
 
 SCALE = 0.74
 SCENE = Scene(

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from personalize.phantom.course import Course
-from personalize.phantom.people import PeopleConfig, Person
+from personalize.phantom.patient.course import Course
+from personalize.phantom.patient.people import PeopleConfig, Person
+from personalize.phantom.patient.raters import Observer
 from personalize.phantom.plan import Plan
-from personalize.phantom.raters import Observer
 
 Rng = np.random.Generator
 COMMON_WORLDS = (

@@ -8,8 +8,8 @@ inferred to be the same project]`, 29 people `[seed]`, pain rising as a saturati
 import numpy as np
 import pandas as pd
 
+from personalize.phantom.patient.raters import Observer, self_report
 from personalize.phantom.plan import Phase, Plan, Track, frames
-from personalize.phantom.raters import Observer, self_report
 from personalize.phantom.scenarios.base import COMMON_WORLDS, Extent, Group, Recording, Rng, Scenario, rated
 
 NEUTRAL, BASELINE, AFTER = 5.0, 30.0, 8.0

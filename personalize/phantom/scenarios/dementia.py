@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from personalize.phantom.course import coded
-from personalize.phantom.facs import pspi
-from personalize.phantom.people import PeopleConfig
+from personalize.phantom.face.facs import pspi
+from personalize.phantom.patient.course import coded
+from personalize.phantom.patient.people import PeopleConfig
+from personalize.phantom.patient.raters import Observer, observe, self_report
 from personalize.phantom.plan import Phase, Plan, episodes, frames, within
-from personalize.phantom.raters import Observer, observe, self_report
 from personalize.phantom.scenarios.base import COMMON_WORLDS, Extent, Group, Recording, Rng, Scenario, rated
 
 NEUTRAL, REST = 4.0, 14.0

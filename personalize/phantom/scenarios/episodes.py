@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from personalize.phantom.course import coded
-from personalize.phantom.facs import pspi
+from personalize.phantom.face.facs import pspi
+from personalize.phantom.patient.course import coded
+from personalize.phantom.patient.raters import Observer, self_report
 from personalize.phantom.plan import Phase, Plan, episodes, frames
-from personalize.phantom.raters import Observer, self_report
 from personalize.phantom.scenarios.base import COMMON_WORLDS, Extent, Group, Recording, Rng, Scenario, rated
 
 QUIET = 2.5

@@ -7,10 +7,10 @@ without pain `[recall+]`, FACS and PSPI per frame, and VAS, SEN, AFF and the obs
 import numpy as np
 import pandas as pd
 
-from personalize.phantom.course import coded
-from personalize.phantom.facs import pspi
+from personalize.phantom.face.facs import pspi
+from personalize.phantom.patient.course import coded
+from personalize.phantom.patient.raters import Observer, observe, self_report
 from personalize.phantom.plan import Phase, Plan, episodes, frames
-from personalize.phantom.raters import Observer, observe, self_report
 from personalize.phantom.scenarios.base import COMMON_WORLDS, Extent, Group, Recording, Rng, Scenario, rated
 
 STILL = 1.5

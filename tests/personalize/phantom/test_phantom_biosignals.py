@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from personalize.phantom.biosignals import SIGNALS, Drift, Reactivity, biosignals, write_physio
-from personalize.phantom.parameters import INDEX
+from personalize.phantom.face.parameters import INDEX
+from personalize.phantom.patient.biosignals import SIGNALS, Drift, Reactivity, biosignals, write_physio
 
 FPS, RATE, SECONDS = 25, 250, 60
 N = FPS * SECONDS

@@ -14,10 +14,10 @@ import pytest
 from personalize.cohorts.layout import read_cohort
 from personalize.phantom import cohort as cohort_module
 from personalize.phantom.cohort import write_cohort
-from personalize.phantom.facs import AUS, pspi
+from personalize.phantom.face.facs import AUS, pspi
+from personalize.phantom.face.parameters import UNITS
 from personalize.phantom.filming import enlarge
-from personalize.phantom.parameters import UNITS
-from personalize.phantom.people import sample_person
+from personalize.phantom.patient.people import sample_person
 from personalize.phantom.scenarios import SCENARIOS
 from personalize.phantom.unbc_cohort import BLACK
 from personalize.phantom.worlds import make_world

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from personalize.phantom.course import coded, faces, make_course
-from personalize.phantom.expression import FALL, RISE, follow, pain_expression
-from personalize.phantom.facs import AU, facs, pspi
-from personalize.phantom.parameters import INDEX, MAXIMUM, MUSCLES
-from personalize.phantom.people import ALIKE, PAIN, sample_person
+from personalize.phantom.face.facs import AU, facs, pspi
+from personalize.phantom.face.parameters import INDEX, MAXIMUM, MUSCLES
+from personalize.phantom.patient.course import coded, faces, make_course
+from personalize.phantom.patient.expression import FALL, RISE, follow, pain_expression
+from personalize.phantom.patient.people import ALIKE, PAIN, sample_person
 from personalize.phantom.plan import Bout, Plan, envelope, frames, quiet
 from tests.personalize.phantom.phantom_worlds import film
 

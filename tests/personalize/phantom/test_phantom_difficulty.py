@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from personalize.phantom.landmarks import annotate
+from personalize.phantom.face.landmarks import annotate
 from tests.personalize.phantom.phantom_worlds import film
 
 EYES = (36, 45)

@@ -5,10 +5,10 @@ import jax
 import numpy as np
 import pytest
 
-from personalize.phantom.camera import sample_camera
-from personalize.phantom.face import CHUNK, render
-from personalize.phantom.facs import AU, facs
-from personalize.phantom.parameters import INDEX, MAXIMUM, MUSCLES
+from personalize.phantom.face.camera import sample_camera
+from personalize.phantom.face.facs import AU, facs
+from personalize.phantom.face.parameters import INDEX, MAXIMUM, MUSCLES
+from personalize.phantom.face.render import CHUNK, render
 from tests.support.portraits import SCENE, box, grey, plain, portrait, row, stack
 
 REGIONS = {  # left, right, bottom, top in head units (the head is 2 high): where a muscle may change the face

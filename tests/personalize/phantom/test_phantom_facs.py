@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personalize.phantom.facs import AU, AUS, LONGEST_BLINK, facs, lid_events, pspi
-from personalize.phantom.parameters import INDEX, MAXIMUM, MUSCLES, UNITS
+from personalize.phantom.face.facs import AU, AUS, LONGEST_BLINK, facs, lid_events, pspi
+from personalize.phantom.face.parameters import INDEX, MAXIMUM, MUSCLES, UNITS
 
 
 def codes(**units: float) -> list[float]:

@@ -4,10 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from personalize.phantom.face import render
-from personalize.phantom.facs import AU, facs
-from personalize.phantom.landmarks import FACING, Annotations, annotate
-from personalize.phantom.parameters import Face
+from personalize.phantom.face.facs import AU, facs
+from personalize.phantom.face.landmarks import FACING, Annotations, annotate
+from personalize.phantom.face.parameters import Face
+from personalize.phantom.face.render import render
 from tests.support.portraits import plain, row, stack
 
 SIZE = 128

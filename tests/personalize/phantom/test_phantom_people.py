@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from personalize.phantom.parameters import INDEX
-from personalize.phantom.people import ALIKE, REGIONS, VARIED, PeopleConfig, sample_person
-from personalize.phantom.raters import EXACT, Habit, Observer, observe, sample_observer, self_report
+from personalize.phantom.face.parameters import INDEX
+from personalize.phantom.patient.people import ALIKE, REGIONS, VARIED, PeopleConfig, sample_person
+from personalize.phantom.patient.raters import EXACT, Habit, Observer, observe, sample_observer, self_report
 
 MANY = [sample_person([1, n]) for n in range(300)]
 PERFECT = Habit(gain=1.0, offset=0.0, noise=0.0, digits=0.0, refusal=0.0)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from personalize.phantom.course import coded
-from personalize.phantom.facs import pspi
+from personalize.phantom.face.facs import pspi
 from personalize.phantom.filming import Take, observers
+from personalize.phantom.patient.course import coded
 from personalize.phantom.plan import quiet, within
 from personalize.phantom.scenarios import SCENARIOS
 from personalize.phantom.scenarios.base import Scenario
@@ -83,7 +83,7 @@ def test_cold_pressor_reports_are_whole_numbers_that_follow_pain():
 
 
 def test_people_speak_when_they_are_asked():
-    from personalize.phantom.facs import AU
+    from personalize.phantom.face.facs import AU
 
     takes = film("cold_pressor", people=12)
     mouths, elsewhere = [], []

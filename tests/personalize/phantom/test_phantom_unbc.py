@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from personalize.phantom.facs import AUS
+from personalize.phantom.face.facs import AUS
 from personalize.phantom.unbc import LARGEST, Sequence, participant_folder, sequence_name, write_sequence
 
 GRAMMAR = re.compile(r"^([a-z]{2})(\d{3})t([12])a([aefi])(aff|unaff)$")

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from personalize.phantom.biosignals import biosignals
 from personalize.phantom.cohort import BY_TIME, physiology
-from personalize.phantom.expression import pain_expression
-from personalize.phantom.facs import AU
+from personalize.phantom.face.facs import AU
 from personalize.phantom.filming import Take
-from personalize.phantom.people import ALIKE, sample_person
+from personalize.phantom.patient.biosignals import biosignals
+from personalize.phantom.patient.expression import pain_expression
+from personalize.phantom.patient.people import ALIKE, sample_person
+from personalize.phantom.patient.raters import EXACT
 from personalize.phantom.plan import quiet
-from personalize.phantom.raters import EXACT
 from personalize.phantom.scenarios import SCENARIOS
 from personalize.phantom.stories import HOLD
 from personalize.phantom.worlds import SWITCHES, make_world

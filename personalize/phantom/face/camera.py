@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from personalize.phantom.parameters import Covers, Scene
+from personalize.phantom.face.parameters import Covers, Scene
 
 
 class Camera(NamedTuple):

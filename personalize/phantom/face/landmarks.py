@@ -9,14 +9,14 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float
 
-from personalize.phantom import covers, hair
-from personalize.phantom.face import Frame, chunks, locate, meet, pose, skull_of, spot, stage, wear
-from personalize.phantom.features import BROW_END, brow_curve, lid_curves, lip_curves
-from personalize.phantom.geometry import Skull, Surface, lift, outward, surface_at
-from personalize.phantom.hair import Worn
-from personalize.phantom.parameters import Face, View
-from personalize.phantom.relief import nose_height
-from personalize.phantom.rig import Rig
+from personalize.phantom.face import covers, hair
+from personalize.phantom.face.features import BROW_END, brow_curve, lid_curves, lip_curves
+from personalize.phantom.face.geometry import Skull, Surface, lift, outward, surface_at
+from personalize.phantom.face.hair import Worn
+from personalize.phantom.face.parameters import Face, View
+from personalize.phantom.face.relief import nose_height
+from personalize.phantom.face.render import Frame, chunks, locate, meet, pose, skull_of, spot, stage, wear
+from personalize.phantom.face.rig import Rig
 
 JAW, LEFT_EYE, RIGHT_EYE = slice(0, 17), slice(36, 42), slice(42, 48)
 """Places of the jaw and of the eyes on the left and the right of the picture among the 68 landmarks."""

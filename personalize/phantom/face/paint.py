@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from personalize.phantom import hair
-from personalize.phantom.color import Color, linear, mix, times
-from personalize.phantom.features import Layers
-from personalize.phantom.geometry import Skull, Surface, between, bump, line, wave
-from personalize.phantom.hair import HALF_WIDTH, Worn
-from personalize.phantom.parameters import Face, Looks, Scene
-from personalize.phantom.rig import Rig
+from personalize.phantom.face import hair
+from personalize.phantom.face.color import Color, linear, mix, times
+from personalize.phantom.face.features import Layers
+from personalize.phantom.face.geometry import Skull, Surface, between, bump, line, wave
+from personalize.phantom.face.hair import HALF_WIDTH, Worn
+from personalize.phantom.face.parameters import Face, Looks, Scene
+from personalize.phantom.face.rig import Rig
 
 BLUR_REACH = 0.025
 """Reach of the blur's kernel as a share of the picture's side: good for `Scene.blur` up to about 0.012."""

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from personalize.phantom.facs import Muscles, Track
+from personalize.phantom.face.facs import Muscles, Track
+from personalize.phantom.face.parameters import INDEX
 from personalize.phantom.files import write_json
-from personalize.phantom.parameters import INDEX
 
 Samples = Float[np.ndarray, "samples"]
 

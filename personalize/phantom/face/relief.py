@@ -6,8 +6,8 @@
 import jax.numpy as jnp
 from jax import Array
 
-from personalize.phantom.geometry import between, bump, line, step, wave
-from personalize.phantom.rig import Rig
+from personalize.phantom.face.geometry import between, bump, line, step, wave
+from personalize.phantom.face.rig import Rig
 
 
 def nose_height(rig: Rig, x: Array, y: Array) -> Array:

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from personalize.phantom.behaviour import behave, look_about
-from personalize.phantom.camera import Camera
-from personalize.phantom.expression import MuscleTrack, pain_expression, tone
-from personalize.phantom.facs import facs, pspi
-from personalize.phantom.parameters import INDEX, MAXIMUM, Face, Looks, View
-from personalize.phantom.people import Person
+from personalize.phantom.face.camera import Camera
+from personalize.phantom.face.facs import facs, pspi
+from personalize.phantom.face.parameters import INDEX, MAXIMUM, Face, Looks, View
+from personalize.phantom.patient.behaviour import behave, look_about
+from personalize.phantom.patient.expression import MuscleTrack, pain_expression, tone
+from personalize.phantom.patient.people import Person
 from personalize.phantom.plan import Plan, Track
 
 AuTrack = Float[np.ndarray, "n 19"]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from personalize.phantom.parameters import Looks
+from personalize.phantom.face.parameters import Looks
 
 MONK = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
 """The ten tones of the Monk Skin Tone scale (Monk 2019, sRGB)."""

@@ -7,10 +7,10 @@ import numpy as np
 from annotated_types import Ge, Interval
 from jaxtyping import Float
 
-from personalize.phantom.biosignals import Reactivity
-from personalize.phantom.looks import Demographics, sample_looks
-from personalize.phantom.parameters import INDEX, MAXIMUM, MUSCLES, Looks
-from personalize.phantom.raters import Habit, sample_habit
+from personalize.phantom.face.looks import Demographics, sample_looks
+from personalize.phantom.face.parameters import INDEX, MAXIMUM, MUSCLES, Looks
+from personalize.phantom.patient.biosignals import Reactivity
+from personalize.phantom.patient.raters import Habit, sample_habit
 
 PAIN = {
     "AU04": 4.0,

@@ -10,10 +10,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import UInt8
 
-from personalize.phantom import covers, hair, paint, scenery
-from personalize.phantom.color import Color, mix
-from personalize.phantom.features import Layers, layers
-from personalize.phantom.geometry import (
+from personalize.phantom.face import covers, hair, paint, scenery
+from personalize.phantom.face.color import Color, mix
+from personalize.phantom.face.features import Layers, layers
+from personalize.phantom.face.geometry import (
     Rays,
     Skull,
     Surface,
@@ -25,10 +25,10 @@ from personalize.phantom.geometry import (
     step,
     surface,
 )
-from personalize.phantom.hair import Worn
-from personalize.phantom.parameters import Face, View, lip_parting
-from personalize.phantom.relief import folds, nose_height, relief
-from personalize.phantom.rig import Rig, rig
+from personalize.phantom.face.hair import Worn
+from personalize.phantom.face.parameters import Face, View, lip_parting
+from personalize.phantom.face.relief import folds, nose_height, relief
+from personalize.phantom.face.rig import Rig, rig
 
 CHUNK = 16
 """Faces rendered at once, so that any number of faces needs one compilation per picture size."""

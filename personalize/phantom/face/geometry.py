@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from personalize.phantom.parameters import View
+from personalize.phantom.face.parameters import View
 
 Number = float | int | Array
 

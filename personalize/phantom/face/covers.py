@@ -8,10 +8,10 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from personalize.phantom.color import Color, linear, mix, times
-from personalize.phantom.geometry import Surface, between, bump, step, wave
-from personalize.phantom.parameters import Face
-from personalize.phantom.scenery import trunk
+from personalize.phantom.face.color import Color, linear, mix, times
+from personalize.phantom.face.geometry import Surface, between, bump, step, wave
+from personalize.phantom.face.parameters import Face
+from personalize.phantom.face.scenery import trunk
 
 
 class Sheet(NamedTuple):

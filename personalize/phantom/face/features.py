@@ -9,9 +9,9 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from personalize.phantom.geometry import between, bump, line, step
-from personalize.phantom.parameters import Looks
-from personalize.phantom.rig import Rig
+from personalize.phantom.face.geometry import between, bump, line, step
+from personalize.phantom.face.parameters import Looks
+from personalize.phantom.face.rig import Rig
 
 BROW_END = 0.455
 """Distance of the brow's outer end from the midline."""

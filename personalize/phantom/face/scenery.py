@@ -5,10 +5,10 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from personalize.phantom.color import Color, linear, mix, times
-from personalize.phantom.geometry import bump, step, wave
-from personalize.phantom.hair import HALF_WIDTH, upright
-from personalize.phantom.parameters import Face
+from personalize.phantom.face.color import Color, linear, mix, times
+from personalize.phantom.face.geometry import bump, step, wave
+from personalize.phantom.face.hair import HALF_WIDTH, upright
+from personalize.phantom.face.parameters import Face
 
 BEND = 0.35
 """Roll in radians up to which the neck bends; beyond it the body turns, too."""

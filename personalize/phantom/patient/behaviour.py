@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from personalize.phantom.camera import Camera
-from personalize.phantom.expression import MuscleTrack
-from personalize.phantom.parameters import INDEX, MUSCLES, View
+from personalize.phantom.face.camera import Camera
+from personalize.phantom.face.parameters import INDEX, MUSCLES, View
+from personalize.phantom.patient.expression import MuscleTrack
 from personalize.phantom.plan import Bout, Plan, Track, envelope, highest, quiet, smooth
 
 

@@ -6,7 +6,7 @@ Source: Ekman, Friesen & Hager, Facial Action Coding System (2002); Prkachin & S
 import numpy as np
 from jaxtyping import Float
 
-from personalize.phantom.parameters import INDEX, LIPS_TOUCH, UNITS, lip_parting
+from personalize.phantom.face.parameters import INDEX, LIPS_TOUCH, UNITS, lip_parting
 
 AUS = (*UNITS, "AU25", "AU26", "AU27", "AU43", "AU45")
 """Action units that are scored: intensity 0-5, and 0 or 1 for AU43 (eyes closed) and AU45 (blink)."""

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from personalize.phantom.geometry import Surface, between, bump, lift, step, wave
-from personalize.phantom.parameters import Looks
-from personalize.phantom.rig import Rig
+from personalize.phantom.face.geometry import Surface, between, bump, lift, step, wave
+from personalize.phantom.face.parameters import Looks
+from personalize.phantom.face.rig import Rig
 
 HALF_WIDTH = 0.665
 """Of a head of `head_width` 1."""

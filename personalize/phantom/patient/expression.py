@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
-from personalize.phantom.parameters import MAXIMUM, MUSCLES
-from personalize.phantom.people import REGION, Signature
+from personalize.phantom.face.parameters import MAXIMUM, MUSCLES
+from personalize.phantom.patient.people import REGION, Signature
 from personalize.phantom.plan import Plan, Track
 
 MuscleTrack = Float[np.ndarray, "n 16"]

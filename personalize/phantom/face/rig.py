@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from personalize.phantom.parameters import INDEX, LIPS_TOUCH, MAXIMUM, Looks
+from personalize.phantom.face.parameters import INDEX, LIPS_TOUCH, MAXIMUM, Looks
 
 
 class Rig(NamedTuple):
