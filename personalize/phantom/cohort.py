@@ -25,6 +25,8 @@ from personalize.phantom.worlds import NATURAL, World
 from pretrain.errors import UserError
 
 Progress = Callable[[int, int], None]
+STRIDE = 1_000_003
+"""Between the seeds of scenarios: whoever trains on one and tests on another must not meet the same people."""
 SIGNAL_RATE = 256
 """Samples a second of muscle and skin signals."""
 BY_TIME = Drift(emg=2.0, eda=3.0)
@@ -46,23 +48,24 @@ def write_cohort(
     """Writes a scenario's cohort, whole or not at all, as a BIDS-like cohort or (`layout="unbc"`) as UNBC-McMaster.
 
     `extent` is how much is filmed (default: the scenario's); `first` the number of the first participant; a person
-    depends on `seed` and its number alone, and so do its recordings. With `ratings=False` there are no events, codes
-    or signals: footage for pretraining. Truth (muscles, pain, pose) goes to `derivatives/truth`.
+    depends on scenario, `seed` and number alone, and so do its recordings. With `ratings=False` there are no events,
+    codes or signals: footage for pretraining. Truth (muscles, pain, pose) goes to `derivatives/truth`.
     `progress(done, total)` counts recordings.
 
     Raises `UserError` when `out` exists and is not an empty folder, and for sizes that make no video.
     """
     extent = extent or scenario.default
     _check(out, extent, first)
-    members = cast(scenario, world, seed, first, extent.participants)
-    order = Order(scenario, extent, world, observers(scenario, world, seed), ratings)
+    root_seed = seed + STRIDE * scenario.number
+    members = cast(scenario, world, root_seed, first, extent.participants)
+    order = Order(scenario, extent, world, observers(scenario, world, root_seed), ratings)
     total = extent.participants * extent.recordings
     with whole_or_nothing(out) as root, ThreadPoolExecutor(1) as encoder:
         write_json(_description(scenario, world, seed), root / "dataset_description.json")
         if layout == "cohort":
             _write_tables(root, members)
         writing: Future[None] | None = None
-        for done, take in enumerate((t for m in members for t in takes(scenario, world, extent, m, seed)), 1):
+        for done, take in enumerate((t for m in members for t in takes(scenario, world, extent, m, root_seed)), 1):
             pictures = render(take.faces, extent.size)
             if writing:  # at most one recording waits to be written
                 writing.result()

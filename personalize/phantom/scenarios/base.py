@@ -66,6 +66,8 @@ class Scenario:
     """A protocol and the sizes in which it is filmed."""
 
     name: str
+    number: int
+    """Keeps its people apart from those of other scenarios with the same seed."""
     summary: str
     caveats: tuple[str, ...]
     """Of the cohort, for its description."""

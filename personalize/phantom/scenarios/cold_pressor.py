@@ -63,6 +63,7 @@ def events(recording: Recording, observers: tuple[Observer, ...], rng: Rng) -> p
 
 COLD_PRESSOR = Scenario(
     name="cold_pressor",
+    number=1,
     summary="a hand in iced water up to the person's tolerance, pain spoken as a number every 10-15 s",
     caveats=(
         "Pain rises with the time under water, so that a clock alone predicts much of it.",

@@ -84,6 +84,7 @@ def _signs(recording: Recording, segment: np.ndarray) -> float:
 
 DEMENTIA = Scenario(
     name="dementia",
+    number=2,
     summary="older adults with severe dementia and healthy ones, at rest and moved; PSPI, PACSLAC-II",
     caveats=(
         "The groups differ by rules that were made up for a domain shift; no finding about dementia follows.",

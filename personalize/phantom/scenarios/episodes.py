@@ -45,6 +45,7 @@ def events(recording: Recording, observers: tuple[Observer, ...], rng: Rng) -> p
 
 EPISODES = Scenario(
     name="episodes",
+    number=0,
     summary="people at rest with episodes of pain, rated every second",
     caveats=("A rating for every second, as no person gives: for checks of the machinery.",),
     plans=plans,

@@ -61,6 +61,7 @@ def events(recording: Recording, observers: tuple[Observer, ...], rng: Rng) -> p
 
 SHOULDER = Scenario(
     name="shoulder",
+    number=3,
     summary="short sequences of arm movements, coded frame by frame, like UNBC-McMaster (also --layout unbc)",
     caveats=("Most frames are free of pain, as in the archive that it is modelled on.",),
     plans=plans,

@@ -168,6 +168,16 @@ def test_every_cohort_is_read_by_the_cohort_reader(tmp_path, scenario):
     assert set(cohort.ratings["recording"]) == set(cohort.recordings["recording"])
 
 
+def test_scenarios_with_the_same_seed_hold_different_people(tmp_path):
+    traits = set()
+    for scenario in SCENARIOS:
+        write(tmp_path / scenario, scenario, seconds=5.0, participants=1, recordings=1, ratings=False)
+        truth = read(tmp_path / scenario / "derivatives/truth/participants.tsv")
+        traits.add(float(truth["signature_delay_AU04"].iloc[0]))
+    assert len(traits) == len(SCENARIOS)
+    assert len({s.number for s in SCENARIOS.values()}) == len(SCENARIOS)
+
+
 def test_refused_answers_are_missing_values(tmp_path):
     write(tmp_path / "c", "dementia", seconds=5.0, participants=1)
     text = next((tmp_path / "c").rglob("*_events.tsv")).read_text()
