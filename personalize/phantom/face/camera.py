@@ -14,7 +14,7 @@ class Camera(NamedTuple):
     scene: Scene
     covers: Covers
     flicker: float
-    """Relative amplitude of the light's flicker, at `FLICKER` Hz before the camera's sampling folds it."""
+    """Relative amplitude of the light's flicker."""
     quality: int
     """Constant rate factor of the video's compression: 18 good to 34 poor."""
     yaw: float
