@@ -68,7 +68,7 @@ def takes(scenario: Scenario, world: World, extent: Extent, member: Member, seed
     person = member.person
     protocol = np.random.default_rng([seed, member.number, 0])
     level = float(protocol.uniform())
-    for plan in scenario.plans(protocol, extent, member.group):
+    for plan in scenario.plans(protocol, extent):
         rng = np.random.default_rng([seed, member.number, int(plan.session)])
         story_rng, course_rng, rating_rng = rng.spawn(3)
         plan = tell(plan, world, level, story_rng)
@@ -76,7 +76,7 @@ def takes(scenario: Scenario, world: World, extent: Extent, member: Member, seed
         course = make_course(person, camera, plan, course_rng)
         yield Take(
             member,
-            Recording(person, member.group, plan, course),
+            Recording(person, course),
             camera,
             faces(person.looks, camera, course, int(rng.integers(2**20))),
             rating_rng,

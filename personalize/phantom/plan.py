@@ -44,6 +44,16 @@ class Plan(NamedTuple):
     drive: Float[np.ndarray, "n 4"] | None = None
     """Where a world dictates expression: how far pain moves each of `people.REGIONS`, 0-1."""
 
+    @property
+    def step(self) -> float:
+        """Seconds from a frame to the next; a second where there is one frame only."""
+        return float(self.time[1]) if len(self.time) > 1 else 1.0
+
+    @property
+    def length(self) -> float:
+        """Seconds from the first frame to the end of the last."""
+        return float(self.time[-1]) + self.step
+
 
 def frames(seconds: float | int, fps: float | int) -> Track:
     """Times of the frames of so many seconds."""

@@ -33,9 +33,8 @@ def _natural(plan: Plan, person: float, rng: np.random.Generator) -> Plan:
 
 def _clock(plan: Plan, person: float, rng: np.random.Generator) -> Plan:
     """Ratings rise with the time since the recording's start; the face answers to pains that know nothing of it."""
-    length = plan.time[-1] + plan.time[1]
-    shown = episodes(rng, plan.time, 0, length, pause=3, levels=(1.5, 10.0))
-    return plan._replace(pain=10 * plan.time / length, shown=shown * ~quiet(plan))
+    shown = episodes(rng, plan.time, 0, plan.length, pause=3, levels=(1.5, 10.0))
+    return plan._replace(pain=10 * plan.time / plan.length, shown=shown * ~quiet(plan))
 
 
 def _level(plan: Plan, person: float, rng: np.random.Generator) -> Plan:

@@ -43,7 +43,7 @@ def make_course(person: Person, camera: Camera, plan: Plan, rng: np.random.Gener
     shown = np.clip(rest + pain + behaviour.muscles, 0, MAXIMUM)
     lids = INDEX["lids"]
     shown[:, lids] = np.maximum(shown[:, lids], behaviour.blink)
-    aus = facs(_beyond(shown, person.signature.rest), _rate(plan.time))
+    aus = facs(_beyond(shown, person.signature.rest), 1 / plan.step)
     lopsided = np.clip(person.signature.asymmetry + behaviour.lopsided, -1, 1)
     return Course(plan, shown, lopsided, aus, pspi(aus), look_about(plan, camera, parts[3]), behaviour.hand)
 
@@ -75,10 +75,6 @@ def _beyond(shown: MuscleTrack, rest: Float[np.ndarray, "16"]) -> MuscleTrack:
     out = np.maximum(shown - rest, 0)
     out[:, INDEX["lids"]] = shown[:, INDEX["lids"]]
     return out
-
-
-def _rate(time: Track) -> float:
-    return float(1 / (time[1] - time[0])) if len(time) > 1 else 1.0
 
 
 def _every_frame(part: Any, n: int) -> Any:

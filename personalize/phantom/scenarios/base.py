@@ -53,9 +53,12 @@ class Recording(NamedTuple):
     """One recording of a participant."""
 
     person: Person
-    group: Group
-    plan: Plan
     course: Course
+
+    @property
+    def plan(self) -> Plan:
+        """What it was to hold."""
+        return self.course.plan
 
 
 Events = Callable[[Recording, tuple[Observer, ...], Rng], pd.DataFrame]
@@ -71,7 +74,7 @@ class Scenario:
     summary: str
     caveats: tuple[str, ...]
     """Of the cohort, for its description."""
-    plans: Callable[[Rng, Extent, Group], list[Plan]]
+    plans: Callable[[Rng, Extent], list[Plan]]
     """The recordings of one participant."""
     events: Events
     """Ratings: a table with onset, duration, scale, value, rater."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from personalize.phantom.patient.raters import Observer, self_report
 from personalize.phantom.plan import Phase, Plan, Track, frames
-from personalize.phantom.scenarios.base import COMMON_WORLDS, Extent, Group, Recording, Rng, Scenario, rated
+from personalize.phantom.scenarios.base import COMMON_WORLDS, Extent, Recording, Rng, Scenario, rated
 
 NEUTRAL, BASELINE, AFTER = 5.0, 30.0, 8.0
 """Seconds: of the neutral moment, of the whole baseline, and filmed after the hand is out of the water."""
@@ -18,7 +18,7 @@ BETWEEN = 300.0
 """Seconds from an immersion's end to the next baseline, not filmed."""
 
 
-def plans(rng: Rng, extent: Extent, group: Group) -> list[Plan]:
+def plans(rng: Rng, extent: Extent) -> list[Plan]:
     """Immersions of at most `extent.seconds`, each with its own baseline."""
     rise = 18 * np.exp(0.4 * rng.normal())  # time constant and level at which pain saturates, tolerated pain
     plateau, tolerance = rng.uniform((6, 5.5), (11, 9.5))
@@ -58,7 +58,7 @@ def events(recording: Recording, observers: tuple[Observer, ...], rng: Rng) -> p
     """Spoken whole numbers 0-10 (scale `vas`), each holding until the next; an unanswered question has no value."""
     time, asked = recording.plan.time, np.array(recording.plan.asked)
     value = self_report(np.interp(asked, time, recording.plan.pain), recording.person.habit, rng)
-    return rated(asked, np.diff(asked, append=time[-1] + time[1]), "vas", value, "self")
+    return rated(asked, np.diff(asked, append=recording.plan.length), "vas", value, "self")
 
 
 COLD_PRESSOR = Scenario(

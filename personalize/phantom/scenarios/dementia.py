@@ -41,7 +41,7 @@ def _with_dementia(people: PeopleConfig) -> PeopleConfig:
     )
 
 
-def plans(rng: Rng, extent: Extent, group: Group) -> list[Plan]:
+def plans(rng: Rng, extent: Extent) -> list[Plan]:
     """Visits with a rest segment and a movement segment of `extent.seconds`."""
     found = []
     sore = rng.uniform(3, 10)  # how much being moved hurts this person
@@ -64,11 +64,11 @@ def plans(rng: Rng, extent: Extent, group: Group) -> list[Plan]:
 def events(recording: Recording, observers: tuple[Observer, ...], rng: Rng) -> pd.DataFrame:
     """PSPI of every frame by a coder, PACSLAC-II of each segment by every observer, the person's own word if any."""
     plan, course = recording.plan, recording.course
-    segments = [Phase("rest", 0, REST), Phase("movement", REST, plan.time[-1] + plan.time[1] - REST)]
+    segments = [Phase("rest", 0, REST), Phase("movement", REST, plan.length - REST)]
     onset, duration = (np.array([getattr(s, key) for s in segments]) for key in ("onset", "duration"))
     signs = np.array([_signs(recording, within(plan.time, s)) for s in segments])
     felt = np.array([plan.pain[within(plan.time, s)].max() for s in segments])
-    rows = [rated(plan.time, plan.time[1], "pspi", pspi(coded(course)), "coder1")]
+    rows = [rated(plan.time, plan.step, "pspi", pspi(coded(course)), "coder1")]
     for number, observer in enumerate(observers, 1):
         rows.append(rated(onset, duration, "pacslac2", observe(signs, observer, rng, top=ITEMS)[0], f"nurse{number}"))
     rows.append(rated(onset, duration, "nrs", self_report(felt, recording.person.habit, rng), "self"))

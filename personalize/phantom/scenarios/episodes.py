@@ -7,13 +7,13 @@ from personalize.phantom.face.facs import pspi
 from personalize.phantom.patient.course import coded
 from personalize.phantom.patient.raters import Observer, self_report
 from personalize.phantom.plan import Phase, Plan, episodes, frames
-from personalize.phantom.scenarios.base import COMMON_WORLDS, Extent, Group, Recording, Rng, Scenario, rated
+from personalize.phantom.scenarios.base import COMMON_WORLDS, Extent, Recording, Rng, Scenario, rated
 
 QUIET = 2.5
 """Seconds at the start of a recording without any expression."""
 
 
-def plans(rng: Rng, extent: Extent, group: Group) -> list[Plan]:
+def plans(rng: Rng, extent: Extent) -> list[Plan]:
     """Recordings of `extent.seconds` with a quiet start and then pain, denser in some than in others."""
     found = []
     for number in range(1, extent.recordings + 1):
@@ -28,7 +28,7 @@ def plans(rng: Rng, extent: Extent, group: Group) -> list[Plan]:
 def events(recording: Recording, observers: tuple[Observer, ...], rng: Rng) -> pd.DataFrame:
     """One self-rating on a slider (0-10 in tenths) and one coder's mean PSPI for every second."""
     time = recording.plan.time
-    fps = round(1 / (time[1] - time[0]))
+    fps = round(1 / recording.plan.step)
     starts = np.arange(0, len(time), fps)
     count = np.diff(np.append(starts, len(time)))
     pain, shown = (np.add.reduceat(x, starts) / count for x in (recording.plan.pain, pspi(coded(recording.course))))

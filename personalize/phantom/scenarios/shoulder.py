@@ -11,7 +11,7 @@ from personalize.phantom.face.facs import pspi
 from personalize.phantom.patient.course import coded
 from personalize.phantom.patient.raters import Observer, observe, self_report
 from personalize.phantom.plan import Phase, Plan, episodes, frames
-from personalize.phantom.scenarios.base import COMMON_WORLDS, Extent, Group, Recording, Rng, Scenario, rated
+from personalize.phantom.scenarios.base import COMMON_WORLDS, Extent, Recording, Rng, Scenario, rated
 
 STILL = 1.5
 """Seconds without expression at the start of a sequence."""
@@ -21,7 +21,7 @@ DESCRIPTORS = 15
 """Top of the sensory (SEN) and affective (AFF) verbal scales; their length is not in the dossier `[inferred]`."""
 
 
-def plans(rng: Rng, extent: Extent, group: Group) -> list[Plan]:
+def plans(rng: Rng, extent: Extent) -> list[Plan]:
     """Sequences of between half and one and a half times `extent.seconds`, half of them with the affected arm."""
     sore = rng.uniform(2, 10)
     half = (extent.recordings + 1) // 2
@@ -46,10 +46,10 @@ def events(recording: Recording, observers: tuple[Observer, ...], rng: Rng) -> p
     codes = pspi(coded(course))
     felt = np.array([plan.pain.max()])
     shown = 5 * np.clip(np.array([0.6 * codes.max() / 10 + 0.4 * plan.shown.max() / 10]), 0, 1)
-    length = plan.time[-1] + plan.time[1]
+    length = plan.length
     start, habit = np.zeros(1), recording.person.habit._replace(digits=0, refusal=0)
     rows = [
-        rated(plan.time, plan.time[1], "pspi", codes, "coder1"),
+        rated(plan.time, plan.step, "pspi", codes, "coder1"),
         rated(start, length, "opi", observe(shown, observers[0], rng, top=5)[0], "observer1"),
         rated(start, length, "vas", self_report(felt, habit, rng, 0.1), "self"),
     ]

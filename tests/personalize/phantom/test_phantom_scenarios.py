@@ -99,25 +99,25 @@ def test_people_speak_when_they_are_asked():
 def test_dementia_groups_take_turns_and_differ_as_they_say():
     takes = film("dementia", people=60)
     person = {t.member.number: t for t in takes}
-    groups = [person[n].recording.group.name for n in sorted(person)]
+    groups = [person[n].member.group.name for n in sorted(person)]
     assert groups == ["dementia", "healthy"] * 30
-    ages = {g: [t.recording.person.about.age for t in takes if t.recording.group.name == g] for g in set(groups)}
+    ages = {g: [t.recording.person.about.age for t in takes if t.member.group.name == g] for g in set(groups)}
     assert min(ages["healthy"]) >= 65 and min(ages["dementia"]) >= 72
     rest = {
-        g: np.mean([t.recording.person.signature.rest.sum() for t in takes if t.recording.group.name == g])
+        g: np.mean([t.recording.person.signature.rest.sum() for t in takes if t.member.group.name == g])
         for g in set(groups)
     }
     assert rest["dementia"] > 1.2 * rest["healthy"]
-    lying = [t.camera.covers.pillow > 0 for t in takes if t.recording.group.name == "dementia"]
+    lying = [t.camera.covers.pillow > 0 for t in takes if t.member.group.name == "dementia"]
     assert 0.2 < np.mean(lying) < 0.6
-    assert not any(t.camera.covers.pillow for t in takes if t.recording.group.name == "healthy")
+    assert not any(t.camera.covers.pillow for t in takes if t.member.group.name == "healthy")
 
 
 def test_people_with_dementia_give_no_number_and_nurses_do():
     for take in film("dementia", people=8):
         table = events(take, SCENARIOS["dementia"])
         said = values(table, "nrs")
-        assert np.isnan(said).all() if take.recording.group.name == "dementia" else np.isfinite(said).any()
+        assert np.isnan(said).all() if take.member.group.name == "dementia" else np.isfinite(said).any()
         assert len(values(table, "pacslac2")) == 4 and np.isfinite(values(table, "pacslac2")).all()
         np.testing.assert_array_equal(values(table, "pspi"), pspi(coded(take.recording.course)))
 

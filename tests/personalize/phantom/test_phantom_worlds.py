@@ -99,12 +99,12 @@ def test_no_shift_makes_the_groups_one():
         takes = film("dementia", switches, people=80)
         gain = {g: [] for g in ("dementia", "healthy")}
         for take in takes:
-            gain[take.recording.group.name].append(take.recording.person.about.age)
+            gain[take.member.group.name].append(take.recording.person.about.age)
         return np.mean(gain["dementia"]) - np.mean(gain["healthy"])
 
     assert differences("") > 5
     assert abs(differences("no-shift")) < 4
-    groups = {t.recording.group[1:] for t in film("dementia", "no-shift", people=4)}
+    groups = {t.member.group[1:] for t in film("dementia", "no-shift", people=4)}
     assert len(groups) == 1
 
 
