@@ -93,6 +93,9 @@ def build_parser() -> argparse.ArgumentParser:
     c.add_argument("footage", type=Path, nargs="+", help="video files, or folders that are searched for them")
     c.add_argument("--out", type=Path, required=True, metavar="CLIPS")
     c.add_argument("--faces", default="haar", help="face finder (default: haar)")
+    c.add_argument(
+        "--face-weights", type=Path, metavar="FOLDER", help="weights that you bring, for `--faces face-alignment`"
+    )
     c.add_argument("--size", type=int, default=112, help="side of the crops in pixels (default: 112)")
     c.add_argument("--workers", type=int, default=None, help="processes (default: one a core)")
 
@@ -170,7 +173,14 @@ def _phantom(args: argparse.Namespace, changes: dict[str, str]) -> int:
 def _prepare(args: argparse.Namespace, changes: dict[str, str]) -> int:
     from pipelines.prepare import prepare
 
-    return prepare(args.footage, args.out, faces=args.faces, size=args.size, workers=args.workers)
+    return prepare(
+        args.footage,
+        args.out,
+        faces=args.faces,
+        face_weights=args.face_weights,
+        size=args.size,
+        workers=args.workers,
+    )
 
 
 def _pretrain(args: argparse.Namespace, changes: dict[str, str]) -> int:

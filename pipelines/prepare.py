@@ -41,6 +41,7 @@ def prepare(
     out: Path,
     *,
     faces: str = "haar",
+    face_weights: Path | None = None,
     size: int = 112,
     workers: int | None = None,
 ) -> int:
@@ -50,7 +51,7 @@ def prepare(
     Where no file gave a single crop, `out` holds the manifest only. Raises `UserError` for footage that does not exist,
     an `out` that is not empty, or wrong options.
     """
-    options = _options(faces, size)
+    options = _options(faces, face_weights, size)
     if workers is not None and workers < 1:
         raise UserError(f"--workers {workers}: should be at least 1")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -77,10 +78,10 @@ def prepare(
     return int(any(row.status in FAILURES for row in rows))
 
 
-def _options(faces: str, size: int) -> IngestOptions:
-    make_finder(faces)
+def _options(faces: str, face_weights: Path | None, size: int) -> IngestOptions:
+    make_finder(faces, face_weights)
     try:
-        return IngestOptions(faces=faces, size=size)
+        return IngestOptions(faces=faces, face_weights=face_weights, size=size)
     except ValidationError as e:
         first = e.errors()[0]
         raise UserError(f"--{first['loc'][0]} {first['input']}: {first['msg'].lower()}") from None
@@ -128,7 +129,7 @@ def _write(rows: Iterable[ManifestRow], jobs: Sequence[Job], clips: Path, option
     else:
         print("no face in any file: a manifest, but no clips")
     write_manifest(rows, clips / NAME)
-    (clips / "config.json").write_text(json.dumps(asdict(options), indent=2) + "\n")
+    (clips / "config.json").write_text(json.dumps(asdict(options), indent=2, default=str) + "\n")
 
 
 def _all_records(jobs: Sequence[Job]) -> Iterator[ClipRecord]:

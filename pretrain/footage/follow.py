@@ -145,7 +145,7 @@ class Follower:
         view = warp(luma, crop_to_frame(track.pose, _VIEW, _VIEW_MARGIN), _VIEW)
         half = _VIEW / _VIEW_MARGIN / 2
         expected = (_VIEW / 2 - half, _VIEW / 2 - half, _VIEW / 2 + half, _VIEW / 2 + half)
-        box = max(self._find(view), key=lambda b: overlap(b, expected), default=None)
+        box = max((f.box for f in self._find(view)), key=lambda b: overlap(b, expected), default=None)
         if box is None or overlap(box, expected) < 0.4:
             return
         look = _look(luma, track.pose)
@@ -176,7 +176,7 @@ class Follower:
         if self._time - self._searched < pause - 1e-6 or active >= self._max_faces:
             return
         self._searched = self._time
-        for box in self._find(luma):
+        for box in (f.box for f in self._find(luma)):
             pose = Pose((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2, box.x1 - box.x0)
             known = [t for t in self._tracks if not t.lost]
             if len(known) < self._max_faces and not any(_touches(pose, t.pose) for t in known):

@@ -25,6 +25,8 @@ class IngestOptions:
 
     faces: str = "haar"
     """Name of the face finder."""
+    face_weights: Path | None = None
+    """Folder of its weights, for a finder that needs them from the user."""
     size: Annotated[int, Ge(48), Le(256)] = 112
     """Side of the square crops in pixels."""
     max_faces: Annotated[int, Ge(1)] = 8
@@ -54,7 +56,7 @@ def ingest_file(
     `beat` is called with the seconds of video done after every frame. Whatever is wrong with the file ends up in the
     row; only mistakes in the options raise.
     """
-    finder = make_finder(options.faces)
+    finder = make_finder(options.faces, options.face_weights)
     progress, reader = _Progress(Ledger()), VideoReader(path)
     failure, wrong = None, {}
     digest = ""

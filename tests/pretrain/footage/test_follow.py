@@ -4,7 +4,7 @@ import pytest
 
 from pretrain.errors import UserError
 from pretrain.footage.align import Pose
-from pretrain.footage.faces import Box, HaarFinder, make_finder
+from pretrain.footage.faces import Box, FoundFace, HaarFinder, make_finder
 from pretrain.footage.flow import fit_similarity
 from pretrain.footage.follow import PATIENCE_SECONDS, Follower, overlap
 
@@ -18,6 +18,12 @@ def _tracks(frames, finder=None, max_faces=4, fps=10):
     follower = Follower(finder or HaarFinder(), max_faces)
     steps = [follower.step(f, i / fps) for i, f in enumerate(frames)]
     return [(i, s.track, s.pose, s.finder) for i, step in enumerate(steps) for s in step.faces], steps
+
+
+def _found(*box):
+    """A face of which only the box is known."""
+    points, landmarks, confidence = (np.zeros(shape, np.float32) for shape in ((5, 2), (68, 2), 68))
+    return FoundFace(Box(*box), 1.0, landmarks, points, confidence)
 
 
 def _shifted(frame, x, y):
@@ -102,7 +108,7 @@ def test_a_face_that_was_covered_for_a_moment_keeps_its_number_and_the_gap_stays
 
 def test_a_face_that_the_finder_no_longer_sees_is_given_up(films):
     """However well its texture can be followed."""
-    calls = iter([[Box(40.0, 40.0, 110.0, 110.0, 9.0)]])
+    calls = iter([[_found(40.0, 40.0, 110.0, 110.0)]])
     seen, _ = _tracks(_luma([films[0][0]] * 40), finder=lambda luma: next(calls, []))
     assert max(i for i, *_ in seen) / 10 <= PATIENCE_SECONDS + 0.1
     assert {answer for i, _, _, answer in seen if i > 0} == {"missed", "idle"}
@@ -111,7 +117,7 @@ def test_a_face_that_the_finder_no_longer_sees_is_given_up(films):
 def test_tracks_that_run_into_each_other_both_end():
     rng = np.random.default_rng(0)
     texture = cv2.GaussianBlur(rng.uniform(0, 255, (120, 240)), (0, 0), 2).astype(np.uint8)
-    follower = Follower(lambda luma: [Box(40.0, 30.0, 90.0, 80.0, 9.0), Box(130.0, 30.0, 180.0, 80.0, 8.0)], 4)
+    follower = Follower(lambda luma: [_found(40.0, 30.0, 90.0, 80.0), _found(130.0, 30.0, 180.0, 80.0)], 4)
     follower.step(texture, 0.0)
     follower._tracks[1].pose = Pose(75.0, 55.0, 50.0)
     follower._tracks[1].patch = follower._tracks[0].patch
