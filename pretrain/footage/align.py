@@ -10,15 +10,19 @@ mean crops of 23 real clips; of phantoms in brackets):
     tip of chin   y 0.93
 """
 
+import cmath
 import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float, Float32, Float64, UInt8
 
 from pretrain.footage.video import Frame
 
+FIVE = np.array([[-0.195, -0.117], [0.195, -0.117], [0.0, 0.10], [-0.143, 0.286], [0.143, 0.286]])
+"""Pupils, tip of the nose and corners of the mouth of a frontal, neutral face, from the centre of its box, in widths
+of the box."""
 MARGIN = 1.3
 """Side of the crop in widths of the face box."""
 JPEG_QUALITY = 92
@@ -41,6 +45,19 @@ class Pose:
         """x0, y0, x1, y1 of the upright square around the face."""
         half = self.size / 2
         return self.x - half, self.y - half, self.x + half, self.y + half
+
+
+def pose_of(points: Float[np.ndarray, "5 2"]) -> Pose:
+    """Pose whose box lies around five points of a face as it lies around `FIVE`, by least squares.
+
+    `points` as in `FoundFace`, whose pixel centres are integers. At least two of them must differ.
+    """
+    plane = points.astype(float) @ (1, 1j)
+    middle, template = plane.mean(), FIVE @ (1, 1j)
+    about = template - template.mean()
+    turn = complex(np.conj(about) @ (plane - middle)) / float(np.sum(np.abs(about) ** 2))
+    centre = middle - turn * template.mean() + (0.5 + 0.5j)
+    return Pose(float(centre.real), float(centre.imag), abs(turn), cmath.phase(turn))
 
 
 def crop_to_frame(pose: Pose, side: int, margin: float = MARGIN) -> Float64[np.ndarray, "2 3"]:

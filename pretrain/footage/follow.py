@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from pretrain.footage.align import Pose, crop_to_frame, warp
+from pretrain.footage.align import Pose, crop_to_frame, pose_of, warp
 from pretrain.footage.faces import FaceFinder
 from pretrain.footage.flow import PATCH, PATCH_MARGIN, follow_patch
 
@@ -75,8 +75,9 @@ class _Track:
     lost: bool = False
     shift: complex = 0j
     """Motion of the last step in pixels, the best guess for the next one."""
-    debt: Float32[np.ndarray, "3"] = field(default_factory=lambda: np.zeros(3, np.float32))
-    """Correction of (x / size, y / size, log size) by detections that is still to be made, a bit in every frame."""
+    debt: Float32[np.ndarray, "4"] = field(default_factory=lambda: np.zeros(4, np.float32))
+    """Correction of (x / size, y / size, log size, roll) by detections that is still to be made, a bit in every
+    frame."""
 
 
 class Follower:
@@ -132,7 +133,7 @@ class Follower:
         track.shift = complex(step.x - track.pose.x, step.y - track.pose.y)
         pay = _PAY * track.debt
         track.debt = track.debt - pay
-        track.pose = _moved(step, complex(pay[0], pay[1]) * step.size, math.exp(pay[2]), 0.0)
+        track.pose = _moved(step, complex(pay[0], pay[1]) * step.size, math.exp(pay[2]), float(pay[3]))
         track.patch = _patch(luma, track.pose)
 
     def _due(self, track: _Track) -> bool:
@@ -143,22 +144,20 @@ class Follower:
         """Asks the finder for the face near where it should be, and pulls the pose towards the answer."""
         track.tried = self._time
         view = warp(luma, crop_to_frame(track.pose, _VIEW, _VIEW_MARGIN), _VIEW)
-        half = _VIEW / _VIEW_MARGIN / 2
-        expected = (_VIEW / 2 - half, _VIEW / 2 - half, _VIEW / 2 + half, _VIEW / 2 + half)
-        box = max((f.box for f in self._find(view)), key=lambda b: overlap(b, expected), default=None)
-        if box is None or overlap(box, expected) < 0.4:
+        expected = Pose(_VIEW / 2, _VIEW / 2, _VIEW / _VIEW_MARGIN)
+        poses = [pose_of(f.points) for f in self._find(view)]
+        found = max(poses, key=lambda p: overlap(p.box, expected.box), default=None)
+        if found is None or overlap(found.box, expected.box) < 0.4:
             return
         look = _look(luma, track.pose)
         if float(look @ track.look) < SAME_LOOK:
             track.lost = True
             return
-        unit = cmath.exp(1j * track.pose.roll) * _VIEW_MARGIN / _VIEW
-        offset = unit * complex((box.x0 + box.x1 - _VIEW) / 2, (box.y0 + box.y1 - _VIEW) / 2)
-        growth = math.log((box.x1 - box.x0) / (2 * half))
+        unit = cmath.exp(1j * track.pose.roll) / expected.size
+        offset = unit * complex(found.x - expected.x, found.y - expected.y)
         gain = max(1 / (track.confirmations + 1), _LEAST_GAIN)
-        track.debt = (gain * np.array([offset.real, offset.imag, growth])).astype(np.float32)
-        track.pose = _moved(track.pose, 0j, 1.0, -0.06 * track.pose.roll)
-        track.patch = _patch(luma, track.pose)
+        wrong = [offset.real, offset.imag, math.log(found.size / expected.size), found.roll]
+        track.debt = (gain * np.array(wrong)).astype(np.float32)
         track.look = _unit(0.7 * track.look + 0.3 * look)
         track.seen = self._time
         track.confirmations += 1
@@ -176,8 +175,7 @@ class Follower:
         if self._time - self._searched < pause - 1e-6 or active >= self._max_faces:
             return
         self._searched = self._time
-        for box in (f.box for f in self._find(luma)):
-            pose = Pose((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2, box.x1 - box.x0)
+        for pose in (pose_of(f.points) for f in self._find(luma)):
             known = [t for t in self._tracks if not t.lost]
             if len(known) < self._max_faces and not any(_touches(pose, t.pose) for t in known):
                 self._take_up(pose, luma)
@@ -189,7 +187,7 @@ class Follower:
             if track.lost and _near(track.pose, pose) and float(track.look @ look) > SAME_LOOK:
                 track.pose, track.patch, track.lost = pose, patch, False
                 track.seen = track.tried = self._time
-                track.shift, track.debt, track.confirmations = 0j, np.zeros(3, np.float32), 1
+                track.shift, track.debt, track.confirmations = 0j, np.zeros(4, np.float32), 1
                 return
         self._tracks.append(_Track(self._count, pose, patch, look, self._time, self._time))
         self._count += 1

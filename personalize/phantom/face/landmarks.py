@@ -20,6 +20,8 @@ from personalize.phantom.face.rig import Rig
 
 JAW, LEFT_EYE, RIGHT_EYE = slice(0, 17), slice(36, 42), slice(42, 48)
 """Places of the jaw and of the eyes on the left and the right of the picture among the 68 landmarks."""
+CORNER = 0.96
+"""Share of the mouth's half width at which one sees its corner: beyond it the lips have tapered away."""
 FACING = 0.12
 """Cosine between the skin's normal and the direction to the camera from which a landmark counts as visible."""
 
@@ -128,8 +130,8 @@ def _pupil(rig: Rig, view: View, side: int) -> tuple[Array, Array]:
 
 def _mouth(frame: Frame) -> list[tuple[Array, Array]]:
     """Outer lip 48-59 and inner lip 60-67, clockwise from the left corner in the picture."""
-    upper, lower = (-1.0, -0.62, -0.25, 0.0, 0.25, 0.62, 1.0), (0.62, 0.30, 0.0, -0.30, -0.62)
-    inner_upper, inner_lower = (-0.94, -0.40, 0.0, 0.40, 0.94), (0.40, 0.0, -0.40)
+    upper, lower = (-CORNER, -0.62, -0.25, 0.0, 0.25, 0.62, CORNER), (0.62, 0.30, 0.0, -0.30, -0.62)
+    inner_upper, inner_lower = (-0.9, -0.40, 0.0, 0.40, 0.9), (0.40, 0.0, -0.40)
     rows = ((upper, 0), (lower, 3), (inner_upper, 1), (inner_lower, 2))
     return [_lip(frame, np.array(e), which) for e, which in rows]
 

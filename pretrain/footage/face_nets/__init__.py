@@ -1,0 +1,1 @@
+"""Two small nets that find faces and their landmarks; trained on phantoms only, shipped with their weights."""

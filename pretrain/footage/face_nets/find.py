@@ -1,0 +1,147 @@
+"""From a picture to faces: the detector proposes, the landmark net looks closely, twice, and has the last word."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Float32, UInt8
+
+from pretrain.footage.align import Pose, crop_to_frame, pose_of, warp
+from pretrain.footage.face_nets.detector import STRIDE, TYPICAL, Detector
+from pretrain.footage.face_nets.landmarker import CLOSE, MARGIN, SIDE, Landmarker
+from pretrain.footage.face_nets.pyramid import canvas
+from pretrain.footage.face_nets.weights import read
+from pretrain.footage.faces import Box, FoundFace
+
+LONGEST = (320, 640)
+"""Longer pictures are shrunk to the first length and, if that shows no face at all, to the second."""
+LEVELS = 4
+"""Sizes of the picture that are searched: the largest face is 8 times the size of the smallest and more."""
+PROPOSE = 0.2
+"""Least probability at which the detector's word is followed up."""
+ACCEPT = 0.5
+"""Least score of a face."""
+MOST = 32
+"""Proposals that are looked at."""
+SHARED = 0.4
+"""Boxes that have more in common are one face."""
+FIVE = [68, 69, 30, 48, 54]
+"""Of the landmark net's points the pupils, the tip of the nose and the corners of the mouth."""
+
+
+class Proposal(NamedTuple):
+    """Where a face may be."""
+
+    chance: float
+    pose: Pose
+
+
+class Marked(NamedTuple):
+    """What the landmark net says of some places in a picture."""
+
+    points: Float32[np.ndarray, "n 70 2"]
+    """Pixels of the picture; 68 landmarks, then the pupils."""
+    confidence: Float32[np.ndarray, "n 70"]
+    """Probability of each point lying within `CLOSE` face widths of the truth."""
+    chance: Float32[np.ndarray, "n"]
+    """Probability of there being a face."""
+
+
+class NetFinder:
+    """The face finder that needs nothing but this package.
+
+    A score is the geometric mean of the probabilities that both nets give. The nets are the shipped ones unless others
+    are given.
+    """
+
+    def __init__(self, detector: Detector | None = None, landmarker: Landmarker | None = None) -> None:
+        self._detect = _compiled(detector or read(lambda rngs: Detector(rngs=rngs), "detector"))
+        self._mark = _compiled(landmarker or read(lambda rngs: Landmarker(rngs=rngs), "landmarker"))
+
+    def __call__(self, luma: UInt8[np.ndarray, "h w"]) -> list[FoundFace]:
+        """All faces found, surest first."""
+        for longest in LONGEST:
+            faces = self._look(luma, self.propose(luma, longest))
+            if faces or max(luma.shape) <= longest:
+                return faces
+        return []
+
+    def propose(self, luma: UInt8[np.ndarray, "h w"], longest: int) -> list[Proposal]:
+        """Where the detector thinks that faces may be, most likely first, at most `MOST`."""
+        picture, tiles = canvas(luma, longest, LEVELS)
+        said = self._detect(picture[None])
+        logit, box, turn = (np.asarray(part)[0] for part in said)
+        found = []
+        for row, column in zip(*np.nonzero(logit > np.log(PROPOSE / (1 - PROPOSE))), strict=True):
+            x, y = (
+                (cell + 0.5) * STRIDE + d * TYPICAL for cell, d in zip((column, row), box[row, column], strict=False)
+            )
+            width, roll = TYPICAL * np.exp(box[row, column, 2]), np.arctan2(*turn[row, column, ::-1])
+            for t in tiles:
+                if t.x <= x < t.x + t.width and t.y <= y < t.y + t.height:
+                    place = ((x - t.x) * t.scale, (y - t.y) * t.scale, width * t.scale, roll)
+                    found.append(Proposal(_probability(logit[row, column]), Pose(*map(float, place))))
+        return _strongest(found, _overlap)[:MOST]
+
+    def mark(self, luma: UInt8[np.ndarray, "h w"], poses: Sequence[Pose]) -> Marked:
+        """Looks for landmarks where faces are thought to be."""
+        frames = [crop_to_frame(pose, SIDE, MARGIN) for pose in poses]
+        crops = np.zeros((1 << (len(poses) - 1).bit_length(), SIDE, SIDE), np.uint8)  # few sizes, few compilations
+        crops[: len(poses)] = [warp(luma, matrix, SIDE) for matrix in frames]
+        points, spread, face, *_ = (np.asarray(part)[: len(poses)] for part in self._mark(crops))
+        places = points * (SIDE / MARGIN) + (SIDE - 1) / 2
+        placed = [p @ matrix[:, :2].T + matrix[:, 2] for p, matrix in zip(places, frames, strict=True)]
+        confidence = 1 - np.exp(-CLOSE * np.exp(-spread))
+        return Marked(np.float32(placed), confidence.astype(np.float32), _probability(face).astype(np.float32))
+
+    def _look(self, luma: UInt8[np.ndarray, "h w"], proposals: list[Proposal]) -> list[FoundFace]:
+        """The proposals that are faces."""
+        if not proposals:
+            return []
+        first = self.mark(luma, [p.pose for p in proposals])
+        poses = [pose_of(points[FIVE]) for points in first.points]
+        said = self.mark(luma, poses)
+        scores = np.sqrt([p.chance for p in proposals] * said.chance)
+        poses = [pose_of(points[FIVE]) for points in said.points]
+        sure = [(float(scores[n]), poses[n], n) for n in range(len(poses)) if scores[n] > ACCEPT]
+        return [
+            FoundFace(Box(*pose.box), score, said.points[n, :68], said.points[n, FIVE], said.confidence[n, :68])
+            for score, pose, n in _strongest(sure, _hold)
+        ]
+
+
+def _probability(logit: Any) -> Any:
+    return 1 / (1 + np.exp(-logit))
+
+
+def _strongest(found: list, shared: Callable[[Pose, Pose], float]) -> list:
+    """Of entries (score, pose, ...) that share a good part the one with the highest score; highest first."""
+    kept: list = []
+    for entry in sorted(found, key=lambda e: (-e[0], e[1].x, e[1].y)):
+        if not any(shared(entry[1], other[1]) > SHARED for other in kept):
+            kept.append(entry)
+    return kept
+
+
+def _common(a: Pose, b: Pose) -> float:
+    across, down = (min(max(0.0, (a.size + b.size) / 2 - abs(d)), a.size, b.size) for d in (a.x - b.x, a.y - b.y))
+    return across * down
+
+
+def _overlap(a: Pose, b: Pose) -> float:
+    """Intersection over union: a box may lie within another as long as nobody has looked which of them is a face."""
+    return _common(a, b) / (a.size**2 + b.size**2 - _common(a, b))
+
+
+def _hold(a: Pose, b: Pose) -> float:
+    """Share of the smaller box: no face lies within another."""
+    return _common(a, b) / min(a.size, b.size) ** 2
+
+
+def _compiled(net: nnx.Module) -> Callable[[UInt8[np.ndarray, "n h w"]], Any]:
+    graph, params = nnx.split(net)
+    return partial(jax.jit(lambda params, pictures: nnx.merge(graph, params)(pictures.astype(jnp.float32))), params)
