@@ -92,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
     c = _add(commands, "prepare", _prepare, "find, follow and align the faces of any footage")
     c.add_argument("footage", type=Path, nargs="+", help="video files, or folders that are searched for them")
     c.add_argument("--out", type=Path, required=True, metavar="CLIPS")
-    c.add_argument("--faces", default="haar", help="face finder (default: haar)")
+    c.add_argument("--faces", default="nets", help="face finder (default: nets, which come with wince)")
     c.add_argument(
         "--face-weights", type=Path, metavar="FOLDER", help="weights that you bring, for `--faces face-alignment`"
     )

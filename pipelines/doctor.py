@@ -45,10 +45,10 @@ def _devices() -> str:
 
 
 def _face_finder() -> str:
-    from pretrain.footage.faces import make_finder
+    from pretrain.footage.finders import make_finder
 
-    make_finder("haar")
-    return "haar"
+    make_finder("nets")
+    return "nets"
 
 
 def _video() -> str:

@@ -18,7 +18,7 @@ from pipelines.progress import Meter, progress
 from pretrain.clips.dataset import ClipRecord, write_clips
 from pretrain.errors import UserError
 from pretrain.footage.discover import Source, discover
-from pretrain.footage.faces import make_finder
+from pretrain.footage.finders import make_finder
 from pretrain.footage.ingest import IngestOptions, failed_row, ingest_file
 from pretrain.footage.manifest import FAILURES, NAME, STATUSES, ManifestRow, write_manifest
 from pretrain.footage.pool import run_jobs
@@ -40,7 +40,7 @@ def prepare(
     footage: Sequence[Path],
     out: Path,
     *,
-    faces: str = "haar",
+    faces: str = "nets",
     face_weights: Path | None = None,
     size: int = 112,
     workers: int | None = None,

@@ -1,8 +1,9 @@
 """Upright square crops of a face at any pose, cut straight from the planes of a frame.
 
-In a crop the box of the face detector takes up 1 / `MARGIN` of the side and lies in the middle. For the box of the
-frontal Haar cascade this puts the features of a frontal, neutral face here, as fractions of the crop's side (read off
-mean crops of 23 real clips; of phantoms in brackets):
+In a crop the box of a face takes up 1 / `MARGIN` of the side and lies in the middle. A box lies around five points of
+the face as `FIVE` says, which is about where OpenCV's frontal Haar cascade puts it. For that cascade the features of a
+frontal, neutral face are here, as fractions of the crop's side (read off mean crops of 23 real clips; of phantoms in
+brackets):
 
     pupils        x 0.35 and 0.65, y 0.41 (0.44)
     brows         x 0.26-0.45 and 0.55-0.74, y 0.34 (0.34)

@@ -13,7 +13,8 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from pretrain.clips.dataset import ClipRecord
 from pretrain.footage.collect import Ledger, TrackCollector
 from pretrain.footage.discover import sequence_images
-from pretrain.footage.faces import FaceFinder, make_finder
+from pretrain.footage.faces import FaceFinder
+from pretrain.footage.finders import make_finder
 from pretrain.footage.follow import Follower, Sightings
 from pretrain.footage.manifest import ManifestRow, format_reason
 from pretrain.footage.video import CorruptVideo, NoVideo, VideoReader
@@ -23,7 +24,7 @@ from pretrain.footage.video import CorruptVideo, NoVideo, VideoReader
 class IngestOptions:
     """How footage becomes clips."""
 
-    faces: str = "haar"
+    faces: str = "nets"
     """Name of the face finder."""
     face_weights: Path | None = None
     """Folder of its weights, for a finder that needs them from the user."""

@@ -109,7 +109,7 @@ def test_an_out_that_holds_something_is_refused(footage, tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"faces": "harr"}, "did you mean 'haar'"), ({"size": 10}, "--size 10"), ({"workers": 0}, "--workers 0")],
+    [({"faces": "netz"}, "did you mean 'nets'"), ({"size": 10}, "--size 10"), ({"workers": 0}, "--workers 0")],
 )
 def test_wrong_options_are_refused_before_anything_is_written(footage, tmp_path, options, message):
     with pytest.raises(UserError, match=message):

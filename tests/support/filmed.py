@@ -15,7 +15,7 @@ FPS = 10
 
 
 def film_phantoms(folder: Path, seconds: float = 4) -> list[UInt8[np.ndarray, "t 160 160 3"]]:
-    """Frames (RGB, 10 a second) of two phantom people whom the Haar cascade sees in every frame or almost."""
+    """Frames (RGB, 10 a second) of two phantom people whom the face nets see in every frame or almost."""
     extent = Extent(participants=2, recordings=1, seconds=float(seconds), fps=FPS)
     write_cohort(folder, extent=extent, seed=4, ratings=False)
     films = []

@@ -22,6 +22,8 @@ JAW, LEFT_EYE, RIGHT_EYE = slice(0, 17), slice(36, 42), slice(42, 48)
 """Places of the jaw and of the eyes on the left and the right of the picture among the 68 landmarks."""
 CORNER = 0.96
 """Share of the mouth's half width at which one sees its corner: beyond it the lips have tapered away."""
+BALL = 0.02
+"""How far below its foremost point one sees the middle of the nose's ball, which is taken for its tip."""
 FACING = 0.12
 """Cosine between the skin's normal and the direction to the camera from which a landmark counts as visible."""
 
@@ -96,7 +98,7 @@ def _face_points(frame: Frame, view: View) -> list[tuple[Array, Array]]:
     return [
         _brow(right, -1),
         tuple(c[::-1] for c in _brow(left, 1)),  # type: ignore[list-item]
-        (jnp.zeros(4), ridge * tip_y + (1 - ridge) * 0.04),
+        (jnp.zeros(4), ridge * (tip_y - BALL) + (1 - ridge) * 0.04),
         base,
         _eye(right, -1),
         _eye(left, 1),

@@ -94,6 +94,7 @@ def _stranger(looks: Looks, rng: np.random.Generator) -> Looks:
     factors = {"head_width": 0.07, "eye_size": 0.13, "eye_spacing": 0.07, "nose_length": 0.10, "nose_width": 0.14}
     factors |= {"mouth_width": 0.10, "lip_thickness": 0.25, "brow_thickness": 0.25}
     wide = {name: getattr(looks, name) * np.float32(np.exp(rng.normal() * s)) for name, s in factors.items()}
+    wide["nose_length"] *= np.float32(0.95)  # the average phantom's nose is longer than people's
     bearded = rng.uniform() < 0.25
     return looks._replace(
         **wide,

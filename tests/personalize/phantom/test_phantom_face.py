@@ -269,7 +269,8 @@ def test_cameras_without_variety_are_the_same_for_everyone():
     assert 18 <= min(c.quality for c in varied) <= max(c.quality for c in varied) <= 34
 
 
-def test_face_finder_finds_phantoms_in_mild_poses():
+@pytest.mark.skipif(not hasattr(cv2, "CascadeClassifier"), reason="OpenCV 5 has no Haar cascades")
+def test_a_finder_that_was_trained_on_people_finds_phantoms_in_mild_poses():
     """At least 95 % of ordinary portraits, half of them with random expressions."""
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
     random = [(n % 2) * np.random.default_rng(n).uniform(0, 0.6, len(MUSCLES)) * MAXIMUM for n in range(120)]

@@ -3,10 +3,10 @@ import math
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pretrain.footage.align import MARGIN, Pose, crop_grey, crop_jpeg, crop_to_frame, warp
+from pretrain.footage.align import FIVE, MARGIN, Pose, crop_grey, crop_jpeg, crop_to_frame, pose_of, warp
 from pretrain.footage.video import Frame
 
 
@@ -70,3 +70,28 @@ def test_colours_survive(rgb, full_range, bt709):
     crop = cv2.imdecode(np.frombuffer(crop_jpeg(frame, Pose(50.0, 50.0, 40.0), 48), np.uint8), cv2.IMREAD_COLOR_RGB)
     assert crop.shape == (48, 48, 3)
     assert np.abs(crop.reshape(-1, 3).mean(0) - rgb).max() < 4
+
+
+@settings(deadline=None)
+@given(
+    st.floats(-500, 500),
+    st.floats(-500, 500),
+    st.floats(5, 400),
+    st.floats(-3.1, 3.1),
+    st.lists(st.floats(-1, 1), min_size=10, max_size=10),
+)
+def test_a_pose_is_that_of_the_five_points(x, y, size, roll, noise):
+    """Exact where the points lie as in `FIVE`; where they do not, moving, turning and growing them does the same to
+    the pose."""
+    turn = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+
+    def placed(points):
+        return size * points @ turn.T + (x, y) - 0.5
+
+    exact = pose_of(placed(FIVE))
+    assert np.allclose((exact.x, exact.y, exact.size), (x, y, size), atol=1e-6 * size + 1e-9)
+    assert np.isclose(np.exp(1j * exact.roll), np.exp(1j * roll))
+    odd = FIVE + 0.05 * np.reshape(noise, (5, 2))
+    own, moved = pose_of(odd - 0.5), pose_of(placed(odd))
+    assert np.allclose(size * turn @ (own.x, own.y) + (x, y), (moved.x, moved.y), atol=1e-6 * size + 1e-9)
+    assert np.isclose(moved.size, size * own.size)

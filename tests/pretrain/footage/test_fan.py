@@ -89,7 +89,7 @@ def test_nothing_of_torch_is_imported_before_the_check(tmp_path):
     [
         (["--faces", "face-alignment"], "'face-alignment' needs --face-weights FOLDER"),
         (["--faces", "face-alignment", "--face-weights", "nowhere"], "nowhere" if HAS_EXTRA else "pip install"),
-        (["--face-weights", "weights"], "'haar' takes none"),
+        (["--face-weights", "weights"], "'nets' takes none"),
         (["--faces", "face-alignement"], "did you mean 'face-alignment'?"),
     ],
 )

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from pretrain.errors import UserError
-from pretrain.footage.align import Pose
-from pretrain.footage.faces import Box, FoundFace, HaarFinder, make_finder
+from pretrain.footage.align import FIVE, Pose
+from pretrain.footage.faces import Box, FoundFace
+from pretrain.footage.finders import make_finder
 from pretrain.footage.flow import fit_similarity
 from pretrain.footage.follow import PATIENCE_SECONDS, Follower, overlap
 
@@ -15,15 +16,16 @@ def _luma(frames):
 
 def _tracks(frames, finder=None, max_faces=4, fps=10):
     """(frame, track, pose, finder's answer) of everything seen."""
-    follower = Follower(finder or HaarFinder(), max_faces)
+    follower = Follower(finder or make_finder("nets"), max_faces)
     steps = [follower.step(f, i / fps) for i, f in enumerate(frames)]
     return [(i, s.track, s.pose, s.finder) for i, step in enumerate(steps) for s in step.faces], steps
 
 
 def _found(*box):
-    """A face of which only the box is known."""
-    points, landmarks, confidence = (np.zeros(shape, np.float32) for shape in ((5, 2), (68, 2), 68))
-    return FoundFace(Box(*box), 1.0, landmarks, points, confidence)
+    """An upright face in a square box."""
+    x0, y0, x1, y1 = box
+    points = (FIVE * (x1 - x0) + ((x0 + x1) / 2, (y0 + y1) / 2) - 0.5).astype(np.float32)
+    return FoundFace(Box(*box), 1.0, np.zeros((68, 2), np.float32), points, np.ones(68, np.float32))
 
 
 def _shifted(frame, x, y):
@@ -97,7 +99,7 @@ def test_a_face_that_was_covered_for_a_moment_keeps_its_number_and_the_gap_stays
     for f in frames[12:17]:
         f[:] = np.linspace(90, 140, 160)[None, :, None]  # half a second of nothing, without a hard cut
         f[::7] += 20
-    follower = Follower(HaarFinder(), 4)
+    follower = Follower(make_finder("nets"), 4)
     follower._cuts = lambda luma: False
     steps = [follower.step(f, i / 10) for i, f in enumerate(_luma(frames))]
     seen = [(i, s.track) for i, step in enumerate(steps) for s in step.faces]
@@ -125,5 +127,5 @@ def test_tracks_that_run_into_each_other_both_end():
 
 
 def test_unknown_finder_names_the_nearest():
-    with pytest.raises(UserError, match="did you mean 'haar'"):
-        make_finder("har")
+    with pytest.raises(UserError, match="did you mean 'nets'"):
+        make_finder("net")

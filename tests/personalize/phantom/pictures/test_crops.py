@@ -117,7 +117,7 @@ def test_a_scene_says_where_its_faces_are(rooms, monkeypatch):
     scenes = Director(_dots(), rooms, 128, (60.0, 90.0)).batch(np.random.default_rng(4), 150)
     checked = 0
     for picture, faces in zip(scenes.pictures, scenes.faces, strict=True):
-        (x, y, width, seen), *others = faces
+        (x, y, width, _, seen), *others = faces
         if not 60 < width < 90 or seen < 0.99 or any(o[2] for o in others):
             continue
         part = picture[int(y - width * 0.35) : int(y + width * 0.45), int(x - width / 2) : int(x + width / 2)] > 60
@@ -134,7 +134,7 @@ def test_scenes_hold_nobody_or_up_to_a_crowd(portraits, rooms):
     count = (scenes.faces[:, :, 2] > 0).sum(1)
     assert count.min() == 0 and count.max() == CROWD
     assert 0.15 < (count == 0).mean() < 0.35
-    assert ((scenes.faces[..., 3] >= 0) & (scenes.faces[..., 3] <= 1)).all()
+    assert ((scenes.faces[..., 4] >= 0) & (scenes.faces[..., 4] <= 1)).all()
 
 
 def test_people_of_a_row_do_not_depend_on_where_it_is_cut():
