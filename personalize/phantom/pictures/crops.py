@@ -13,6 +13,10 @@ from pretrain.footage.align import Pose, crop_to_frame, pose_of
 
 FIVE_OF_70 = (68, 69, 30, 48, 54)
 """Pupils, tip of the nose and corners of the mouth."""
+EMPTY, ASTRAY, SHUFFLED = 0.12, 0.20, 0.25
+"""Of all crops the first show a room, those up to the second a part of a face, up to the third a jumble of one."""
+FIRST = 0.6
+"""Those up to here show a face as at first sight, the others as at the second."""
 
 
 class Crops(NamedTuple):
@@ -40,33 +44,33 @@ class Maker:
     def _crop(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.bool_]:
         kind = rng.uniform()
         room = view_of_room(rng, self._rooms, self._side)
-        if kind < 0.12:
+        if kind < EMPTY:
             busier = max(room, view_of_room(rng, self._rooms, self._side), key=np.std)
             return damage(rng, busier), np.zeros((70, 2), np.float32), np.zeros(70, bool), np.bool_(False)
-        n = rng.integers(len(self._portraits.shade))
-        points = self._portraits.points[n]
-        pose = pose_of(points[list(FIVE_OF_70)])
-        face, shuffled = kind >= 0.25, kind >= 0.20
-        at = _first(rng, pose) if kind < 0.6 else _second(rng, pose)
-        at = at if shuffled else _astray(rng, pose)
-        field = bend(rng, self._side, pose.size * 0.05)
+        n = int(rng.integers(len(self._portraits.shade)))
+        pose = pose_of(self._portraits.points[n][list(FIVE_OF_70)])
+        at = _first(rng, pose) if kind < FIRST else _second(rng, pose)
+        at = _astray(rng, pose) if kind < ASTRAY else at
+        picture, points = self._portray(rng, n, at, pose.size, room)
+        if ASTRAY <= kind < SHUFFLED:
+            picture = _shuffle(rng, picture)
+        visible = self._portraits.visible[n]
+        if rng.uniform() < 0.2:
+            picture, hidden = occlude(rng, picture, points)
+            visible = visible & ~hidden
+        inside = ((points > -0.5) & (points < self._side - 0.5)).all(-1)
+        return damage(rng, picture), points, visible & inside, np.bool_(kind >= SHUFFLED)
+
+    def _portray(
+        self, rng: np.random.Generator, n: int, at: Pose, size: float, room: Float32[np.ndarray, "side side"]
+    ) -> tuple[Float32[np.ndarray, "side side"], Float32[np.ndarray, "70 2"]]:
+        """Portrait `n`, whose face has this size, seen from a pose before a room; and where its points are."""
+        field = bend(rng, self._side, size * 0.05)
         to_portrait = self._stretch(rng, at)
         where = _grid(self._side) @ to_portrait[:, :2].T.astype(np.float32) + to_portrait[:, 2].astype(np.float32)
         where = (where + field).astype(np.float32)
-        shade, cover = (
-            cv2.remap(layer[n], where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-            for layer in (self._portraits.shade, self._portraits.cover)
-        )
-        picture = shade + (1 - cover / 255) * room
-        if shuffled and not face:
-            picture = _shuffle(rng, picture)
-        moved = _pull_back(points, to_portrait, field)
-        visible = self._portraits.visible[n]
-        if rng.uniform() < 0.2:
-            picture, hidden = occlude(rng, picture, moved)
-            visible = visible & ~hidden
-        inside = ((moved > -0.5) & (moved < self._side - 0.5)).all(-1)
-        return damage(rng, picture), moved, visible & inside, np.bool_(face)
+        shade, cover = (look_up(layer[n], where) for layer in (self._portraits.shade, self._portraits.cover))
+        return shade + (1 - cover / 255) * room, _pull_back(self._portraits.points[n], to_portrait, field)
 
     def _stretch(self, rng: np.random.Generator, pose: Pose) -> np.ndarray:
         """Matrix from crop to portrait with the proportions of the head changed a little, mirrored never."""
@@ -89,6 +93,12 @@ def view_of_room(
     part = part[:, ::-1] if rng.uniform() < 0.5 else part
     how = cv2.INTER_AREA if size > side else cv2.INTER_LINEAR
     return cv2.resize(np.ascontiguousarray(part), (side, side), interpolation=how).astype(np.float32)
+
+
+def look_up(layer: UInt8[np.ndarray, "h w"], where: Float32[np.ndarray, "a b 2"]) -> Float32[np.ndarray, "a b"]:
+    """A picture at places (x, y); beyond its border the border is repeated."""
+    found = cv2.remap(layer, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    return found.astype(np.float32)
 
 
 def bend(rng: np.random.Generator, side: int, reach: float) -> Float32[np.ndarray, "side side 2"]:

@@ -22,7 +22,7 @@ def damage(rng: np.random.Generator, picture: Float32[np.ndarray, "h w"]) -> UIn
     pixels = np.clip(picture, 0, 255).astype(np.uint8)
     if rng.uniform() < 0.4:
         _, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 90))])
-        pixels = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)
+        return cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)  # type: ignore[return-value]
     return pixels
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from personalize.phantom.pictures.crops import FIVE_OF_70, bend, occlude, view_of_room
+from personalize.phantom.pictures.crops import FIVE_OF_70, bend, look_up, occlude, view_of_room
 from personalize.phantom.pictures.damage import damage
 from personalize.phantom.pictures.portraits import CutOuts
 from pretrain.footage.align import pose_of
@@ -48,8 +48,8 @@ class Director:
     def _scene(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         picture, faces = view_of_room(rng, self._rooms, self._side), np.zeros((CROWD, 5), np.float32)
         count = rng.choice([0, 1, 2, 3, CROWD], p=[0.25, 0.4, 0.2, 0.1, 0.05])
-        wanted = rng.uniform(*np.log(self._widths), count)
-        other = rng.uniform(np.log(self._widths[0] / 2.5), np.log(self._widths[1] * 3.5), count)
+        (low, high), (least, most) = np.log(self._widths), np.log([self._widths[0] / 2.5, self._widths[1] * 3.5])
+        wanted, other = rng.uniform(low, high, count), rng.uniform(least, most, count)
         widths = np.exp(np.where(rng.uniform(size=count) < 0.6, wanted, other))
         for k, width in enumerate(np.sort(widths)):  # those further away first
             picture, faces[k], hidden = self._enter(rng, picture, float(width))
@@ -77,10 +77,7 @@ class Director:
         level = max(0, int(np.floor(np.log2(scale))))
         shade, cover = (self._shrunk(layer[n], level) for layer in (self._portraits.shade, self._portraits.cover))
         where = (where + 0.5) / 2**level - 0.5
-        shade, cover = (
-            cv2.remap(p, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-            for p in (shade, cover)
-        )
+        shade, cover = (look_up(layer, where) for layer in (shade, cover))
         gain = np.float32(np.exp(rng.normal() * 0.2))
         inside, roll = _inside(x, y, width, side), pose.roll - turn
         seen = inside * (0.4 + 0.6 * self._portraits.visible[n].mean())

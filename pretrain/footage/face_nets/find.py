@@ -1,6 +1,8 @@
 """From a picture to faces: the detector proposes, the landmark net looks closely, twice, and has the last word."""
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,23 +14,28 @@ from jaxtyping import Float32, UInt8
 
 from pretrain.footage.align import Pose, crop_to_frame, pose_of, warp
 from pretrain.footage.face_nets.detector import STRIDE, TYPICAL, Detector
-from pretrain.footage.face_nets.landmarker import CLOSE, MARGIN, SIDE, Landmarker
+from pretrain.footage.face_nets.landmarker import CLOSE, MARGIN, POINTS, SIDE, Landmarker
 from pretrain.footage.face_nets.pyramid import canvas
 from pretrain.footage.face_nets.weights import read
 from pretrain.footage.faces import Box, FoundFace
 
 LONGEST = (320, 640)
 """Longer pictures are shrunk to the first length and, if that shows no face at all, to the second."""
+TURNS = ((0.0,), (math.pi / 2, -math.pi / 2))
+"""A picture without a face is searched again for heads that lie on their side: the detector sees these, but not well
+how they are turned."""
 LEVELS = 4
 """Sizes of the picture that are searched: the largest face is 8 times the size of the smallest and more."""
-PROPOSE = 0.2
+PROPOSE = 0.25
 """Least probability at which the detector's word is followed up."""
-ACCEPT = 0.5
+GLANCE = 0.05
+"""Least probability of a face, after a first look of the landmark net, at which it looks again."""
+ACCEPT = 0.8
 """Least score of a face."""
-MOST = 32
-"""Proposals that are looked at."""
 SHARED = 0.4
 """Boxes that have more in common are one face."""
+MOST = 32
+"""Proposals that are looked at."""
 FIVE = [68, 69, 30, 48, 54]
 """Of the landmark net's points the pupils, the tip of the nose and the corners of the mouth."""
 
@@ -54,8 +61,8 @@ class Marked(NamedTuple):
 class NetFinder:
     """The face finder that needs nothing but this package.
 
-    A score is the geometric mean of the probabilities that both nets give. The nets are the shipped ones unless others
-    are given.
+    A face's score is the mean confidence of the better half of its points: nothing else tells faces from what looks
+    like one as well, and the other half may be under a mask. The nets are the shipped ones unless others are given.
     """
 
     def __init__(self, detector: Detector | None = None, landmarker: Landmarker | None = None) -> None:
@@ -65,9 +72,13 @@ class NetFinder:
     def __call__(self, luma: UInt8[np.ndarray, "h w"]) -> list[FoundFace]:
         """All faces found, surest first."""
         for longest in LONGEST:
-            faces = self._look(luma, self.propose(luma, longest))
-            if faces or max(luma.shape) <= longest:
-                return faces
+            poses = [p.pose for p in self.propose(luma, longest)]
+            for turns in TURNS:
+                faces = self._look(luma, [replace(p, roll=p.roll + turn) for p in poses for turn in turns])
+                if faces:
+                    return faces
+            if max(luma.shape) <= longest:
+                break
         return []
 
     def propose(self, luma: UInt8[np.ndarray, "h w"], longest: int) -> list[Proposal]:
@@ -88,7 +99,9 @@ class NetFinder:
         return _strongest(found, _overlap)[:MOST]
 
     def mark(self, luma: UInt8[np.ndarray, "h w"], poses: Sequence[Pose]) -> Marked:
-        """Looks for landmarks where faces are thought to be."""
+        """Looks for landmarks where faces are thought to be; nowhere is an answer, too."""
+        if not poses:
+            return Marked(*(np.zeros((0, *shape), np.float32) for shape in ((POINTS, 2), (POINTS,), ())))
         frames = [crop_to_frame(pose, SIDE, MARGIN) for pose in poses]
         crops = np.zeros((1 << (len(poses) - 1).bit_length(), SIDE, SIDE), np.uint8)  # few sizes, few compilations
         crops[: len(poses)] = [warp(luma, matrix, SIDE) for matrix in frames]
@@ -96,22 +109,25 @@ class NetFinder:
         places = points * (SIDE / MARGIN) + (SIDE - 1) / 2
         placed = [p @ matrix[:, :2].T + matrix[:, 2] for p, matrix in zip(places, frames, strict=True)]
         confidence = 1 - np.exp(-CLOSE * np.exp(-spread))
-        return Marked(np.float32(placed), confidence.astype(np.float32), _probability(face).astype(np.float32))
+        return Marked(
+            np.array(placed, np.float32), confidence.astype(np.float32), _probability(face).astype(np.float32)
+        )
 
-    def _look(self, luma: UInt8[np.ndarray, "h w"], proposals: list[Proposal]) -> list[FoundFace]:
-        """The proposals that are faces."""
-        if not proposals:
-            return []
-        first = self.mark(luma, [p.pose for p in proposals])
-        poses = [pose_of(points[FIVE]) for points in first.points]
-        said = self.mark(luma, poses)
-        scores = np.sqrt([p.chance for p in proposals] * said.chance)
-        poses = [pose_of(points[FIVE]) for points in said.points]
+    def _look(self, luma: UInt8[np.ndarray, "h w"], poses: Sequence[Pose]) -> list[FoundFace]:
+        """Those places that show faces."""
+        first = self.mark(luma, poses)
+        said = self.mark(luma, [pose_of(p[FIVE]) for p in first.points[first.chance > GLANCE]])
+        poses, scores = [pose_of(p[FIVE]) for p in said.points], better_half(said.confidence)
         sure = [(float(scores[n]), poses[n], n) for n in range(len(poses)) if scores[n] > ACCEPT]
         return [
             FoundFace(Box(*pose.box), score, said.points[n, :68], said.points[n, FIVE], said.confidence[n, :68])
             for score, pose, n in _strongest(sure, _hold)
         ]
+
+
+def better_half(confidence: Float32[np.ndarray, "n 70"]) -> Float32[np.ndarray, "n"]:
+    """Mean of the 35 points that are surest."""
+    return np.sort(confidence, 1)[:, POINTS // 2 :].mean(1)
 
 
 def _probability(logit: Any) -> Any:

@@ -37,7 +37,7 @@ def read(make: Callable[[nnx.Rngs], Net], name: str, folder: Path = FOLDER) -> N
     """The shipped net of that name. Raises `ValueError` where its file is not the one that was shipped."""
     file = f"{name}.safetensors"
     data = (folder / file).read_bytes()
-    sums = dict(reversed(line.split()) for line in (folder / SUMS).read_text().splitlines())
+    sums = {line.split()[1]: line.split()[0] for line in (folder / SUMS).read_text().splitlines()}
     if hashlib.sha256(data).hexdigest() != sums[file]:
         raise ValueError(f"{file} of the face nets is not the one that {SUMS} names; it is damaged: reinstall wince")
     return unpacked(make, data)
