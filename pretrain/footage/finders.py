@@ -13,8 +13,9 @@ from pretrain.footage.face_nets.find import NetFinder
 from pretrain.footage.faces import FaceFinder, FoundFace
 from pretrain.footage.fan import face_alignment_finder
 
-FINDERS: dict[str, Callable[..., FaceFinder]] = {"nets": NetFinder, "face-alignment": face_alignment_finder}
-"""Constructors, since finders are built in the worker that uses them."""
+FINDERS: dict[str, Callable[..., FaceFinder]] = {"nets": cache(NetFinder), "face-alignment": face_alignment_finder}
+"""Constructors, since finders are built in the worker that uses them; the nets once per process, for compiling takes
+longer than finding."""
 WEIGHTED = ("face-alignment",)
 """Those of which the constructor takes the folder of weights that the user brings."""
 
@@ -43,7 +44,4 @@ def find_faces(rgb: UInt8[np.ndarray, "h w 3"]) -> list[FoundFace]:
     """
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
         raise ValueError(f"find_faces takes uint8[h, w, 3], not {rgb.dtype}{list(rgb.shape)}")
-    return _nets()(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
-
-
-_nets = cache(NetFinder)
+    return FINDERS["nets"]()(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
