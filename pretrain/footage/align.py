@@ -48,14 +48,13 @@ class Pose:
         return self.x - half, self.y - half, self.x + half, self.y + half
 
 
-def pose_of(points: Float[np.ndarray, "5 2"]) -> Pose:
-    """Pose whose box lies around five points of a face as it lies around `FIVE`, by least squares.
+def pose_of(points: Float[np.ndarray, "5 2"], count: int = 5) -> Pose:
+    """Pose whose box lies around the first `count` of five points of a face as it lies around `FIVE`, by least squares.
 
     `points` as in `FoundFace`, whose pixel centres are integers. At least two of them must differ.
     """
-    plane = points.astype(float) @ (1, 1j)
-    middle, template = plane.mean(), FIVE @ (1, 1j)
-    about = template - template.mean()
+    plane, template = points[:count].astype(float) @ (1, 1j), FIVE[:count] @ (1, 1j)
+    middle, about = plane.mean(), template - template.mean()
     turn = complex(np.conj(about) @ (plane - middle)) / float(np.sum(np.abs(about) ** 2))
     centre = middle - turn * template.mean() + (0.5 + 0.5j)
     return Pose(float(centre.real), float(centre.imag), abs(turn), cmath.phase(turn))

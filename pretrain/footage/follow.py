@@ -33,6 +33,8 @@ MEMORY_SECONDS = 1.5
 CUT_DIFFERENCE = 18.0
 """Mean absolute grey difference of consecutive small pictures that is a cut, if also `CUT_RATIO` times the usual."""
 CUT_RATIO = 4.0
+STILL = 3
+"""Of a face's five points those before the mouth's say where it is: crops must not follow expression."""
 SAME_LOOK = 0.3
 """Least correlation between the looks of one face at two confirmations."""
 
@@ -145,7 +147,7 @@ class Follower:
         track.tried = self._time
         view = warp(luma, crop_to_frame(track.pose, _VIEW, _VIEW_MARGIN), _VIEW)
         expected = Pose(_VIEW / 2, _VIEW / 2, _VIEW / _VIEW_MARGIN)
-        poses = [pose_of(f.points) for f in self._find(view)]
+        poses = [pose_of(f.points, STILL) for f in self._find(view)]
         found = max(poses, key=lambda p: overlap(p.box, expected.box), default=None)
         if found is None or overlap(found.box, expected.box) < 0.4:
             return
@@ -175,7 +177,7 @@ class Follower:
         if self._time - self._searched < pause - 1e-6 or active >= self._max_faces:
             return
         self._searched = self._time
-        for pose in (pose_of(f.points) for f in self._find(luma)):
+        for pose in (pose_of(f.points, STILL) for f in self._find(luma)):
             known = [t for t in self._tracks if not t.lost]
             if len(known) < self._max_faces and not any(_touches(pose, t.pose) for t in known):
                 self._take_up(pose, luma)

@@ -15,7 +15,8 @@ from pipelines.cli import main
 from pipelines.prepare import prepare
 from pretrain.errors import UserError
 from pretrain.footage import fan
-from pretrain.footage.faces import FaceFinder, make_finder
+from pretrain.footage.faces import FaceFinder
+from pretrain.footage.finders import make_finder
 from tests.support.filmed import plain, write_film
 
 HAS_EXTRA = importlib.util.find_spec("face_alignment") is not None
@@ -75,7 +76,7 @@ def test_nothing_of_torch_is_imported_before_the_check(tmp_path):
     code = (
         "import sys; from pathlib import Path\n"
         "from pretrain.errors import UserError\n"
-        "from pretrain.footage.faces import make_finder\n"
+        "from pretrain.footage.finders import make_finder\n"
         "try: make_finder('face-alignment', Path(sys.argv[1]))\n"
         "except UserError: pass\n"
         "heavy = {'torch', 'face_alignment', 'numba', 'skimage'} & set(sys.modules)\n"
