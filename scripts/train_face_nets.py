@@ -35,7 +35,7 @@ from personalize.phantom.pictures.portraits import CutOuts, cut_out, sample_port
 from personalize.phantom.pictures.scenes import Director
 from personalize.phantom.pictures.wear import put_on
 from pretrain.footage.face_nets.detector import LARGEST, SMALLEST, STRIDE, TYPICAL, Detector
-from pretrain.footage.face_nets.landmarker import MARGIN, POINTS, SIDE, Landmarker, grid
+from pretrain.footage.face_nets.landmarker import FIVE, MARGIN, POINTS, SIDE, Landmarker, grid
 from pretrain.footage.face_nets.weights import packed
 
 ROOM = 256
@@ -47,7 +47,7 @@ LOG, JUDGED = 250, 100
 RATE = 4e-3
 WEIGHTS = np.ones(POINTS, np.float32)
 WEIGHTS[:17] = 0.4  # where along the jaw a point lies is a convention that pixels do not show
-WEIGHTS[[30, 48, 54, 68, 69]] = 2.0
+WEIGHTS[FIVE] = 2.0
 Loss = Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
 
 

@@ -10,9 +10,8 @@ from personalize.phantom.pictures.clutter import texture
 from personalize.phantom.pictures.damage import damage
 from personalize.phantom.pictures.portraits import CutOuts
 from pretrain.footage.align import Pose, crop_to_frame, pose_of
+from pretrain.footage.face_nets.landmarker import FIVE
 
-FIVE_OF_70 = (68, 69, 30, 48, 54)
-"""Pupils, tip of the nose and corners of the mouth."""
 EMPTY, ASTRAY, SHUFFLED = 0.12, 0.20, 0.25
 """Of all crops the first show a room, those up to the second a part of a face, up to the third a jumble of one."""
 FIRST = 0.6
@@ -48,7 +47,7 @@ class Maker:
             busier = max(room, view_of_room(rng, self._rooms, self._side), key=np.std)
             return damage(rng, busier), np.zeros((70, 2), np.float32), np.zeros(70, bool), np.bool_(False)
         n = int(rng.integers(len(self._portraits.shade)))
-        pose = pose_of(self._portraits.points[n][list(FIVE_OF_70)])
+        pose = pose_of(self._portraits.points[n][FIVE])
         at = _first(rng, pose) if kind < FIRST else _second(rng, pose)
         at = _astray(rng, pose) if kind < ASTRAY else at
         picture, points = self._portray(rng, n, at, pose.size, room)

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from personalize.phantom.pictures.crops import FIVE_OF_70, bend, look_up, occlude, view_of_room
+from personalize.phantom.pictures.crops import bend, look_up, occlude, view_of_room
 from personalize.phantom.pictures.damage import damage
 from personalize.phantom.pictures.portraits import CutOuts
 from pretrain.footage.align import pose_of
+from pretrain.footage.face_nets.landmarker import FIVE
 
 CROWD = 6
 """Most faces in a scene."""
@@ -37,7 +38,7 @@ class Director:
         widths: tuple[float, float],
     ) -> None:
         self._portraits, self._rooms, self._side = portraits, rooms, side
-        self._poses = [pose_of(p[list(FIVE_OF_70)]) for p in portraits.points]
+        self._poses = [pose_of(p[FIVE]) for p in portraits.points]
         self._widths = widths
 
     def batch(self, rng: np.random.Generator, count: int) -> Scenes:

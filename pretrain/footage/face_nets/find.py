@@ -14,7 +14,7 @@ from jaxtyping import Float32, UInt8
 
 from pretrain.footage.align import Pose, crop_to_frame, pose_of, warp
 from pretrain.footage.face_nets.detector import STRIDE, TYPICAL, Detector
-from pretrain.footage.face_nets.landmarker import CLOSE, MARGIN, POINTS, SIDE, Landmarker
+from pretrain.footage.face_nets.landmarker import CLOSE, FIVE, MARGIN, POINTS, SIDE, Landmarker
 from pretrain.footage.face_nets.pyramid import canvas
 from pretrain.footage.face_nets.weights import read
 from pretrain.footage.faces import Box, FoundFace
@@ -36,8 +36,6 @@ SHARED = 0.4
 """Boxes that have more in common are one face."""
 MOST = 32
 """Proposals that are looked at."""
-FIVE = [68, 69, 30, 48, 54]
-"""Of the landmark net's points the pupils, the tip of the nose and the corners of the mouth."""
 
 
 class Proposal(NamedTuple):

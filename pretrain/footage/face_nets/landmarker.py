@@ -19,6 +19,8 @@ MARGIN = 1.4
 """Side of the crop in widths of the face box."""
 POINTS = 70
 """68 landmarks in the order of iBUG 300-W, then the pupils, the one on the left of the picture first."""
+FIVE = [68, 69, 30, 48, 54]
+"""Of these the pupils, the tip of the nose and the corners of the mouth, in the order of `FoundFace.points`."""
 CLOSE = 0.05
 """Distance, in widths of the face box, within which a point is taken to be right when confidence is spoken of."""
 

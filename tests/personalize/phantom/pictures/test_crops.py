@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from personalize.phantom.pictures.clutter import clutter
-from personalize.phantom.pictures.crops import FIVE_OF_70, Maker, _astray, _first, _second
+from personalize.phantom.pictures.crops import Maker, _astray, _first, _second
 from personalize.phantom.pictures.portraits import CutOuts, cut_out, sample_portraits
 from personalize.phantom.pictures.scenes import CROWD, Director
 from personalize.phantom.pictures.wear import put_on
 from pretrain.footage.align import Pose, pose_of
+from pretrain.footage.face_nets.landmarker import FIVE
 
 SIZE = 96
 
@@ -28,7 +29,7 @@ def _dots(count=1):
     shade, points = np.zeros((count, SIZE, SIZE), np.uint8), np.zeros((count, 70, 2), np.float32)
     five = np.array([[38, 40], [58, 40], [48, 52], [41, 62], [55, 62]], np.float32)
     points[:] = 48
-    points[:, FIVE_OF_70] = five
+    points[:, FIVE] = five
     y, x = np.mgrid[0:SIZE, 0:SIZE]
     for px, py in five:
         shade += np.rint(250 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 3)).astype(np.uint8)
@@ -49,7 +50,7 @@ def test_points_follow_the_pixels_through_pose_stretch_and_bend(rooms, monkeypat
     crops = Maker(_dots(), rooms, 80, 1.5).batch(np.random.default_rng(1), 60)
     errors = []
     for picture, points, face in zip(crops.pictures, crops.points, crops.face, strict=True):
-        for x, y in points[list(FIVE_OF_70)] if face else []:
+        for x, y in points[FIVE] if face else []:
             if 6 < x < 74 and 6 < y < 74:
                 errors.append(np.linalg.norm(_centre(picture, (x, y)) - (x, y)))
     assert len(errors) > 100
@@ -92,7 +93,7 @@ def test_a_cut_out_over_its_own_background_is_the_portrait(portraits):
     corners = out.cover[:, 0, [0, -1]]
     assert (corners == 0).mean() > 0.7  # some lie on pillows
     assert (out.shade[out.cover == 0] == 0).all()
-    middle = pose_of(out.points[0][list(FIVE_OF_70)])
+    middle = pose_of(out.points[0][FIVE])
     assert out.cover[0, int(middle.y), int(middle.x)] == 255
 
 

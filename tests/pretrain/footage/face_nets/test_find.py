@@ -7,7 +7,8 @@ from personalize.phantom.face.render import render
 from personalize.phantom.pictures.clutter import clutter
 from pretrain.footage import find_faces
 from pretrain.footage.align import pose_of
-from pretrain.footage.face_nets.find import FIVE, NetFinder
+from pretrain.footage.face_nets.find import NetFinder
+from pretrain.footage.face_nets.landmarker import FIVE
 from pretrain.footage.finders import make_finder
 from pretrain.footage.follow import overlap
 from tests.support.portraits import portrait, stack
