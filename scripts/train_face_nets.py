@@ -63,7 +63,7 @@ class Recipe(NamedTuple):
 
 
 def landmark_loss(net: Landmarker, pictures: jax.Array, points: jax.Array, visible: jax.Array, face: jax.Array) -> Any:
-    """Distance of points in widths of the face box, how well that distance was foretold, and face or not."""
+    """Distance of points in widths of the face box, how well it was foretold, in sight or not, face or not."""
     said = net(pictures.astype(jnp.float32))
     truth = (points - (SIDE - 1) / 2) * (MARGIN / SIDE)
     away = jnp.sqrt(((said.points - truth) ** 2).sum(-1) + 1e-5)
@@ -74,9 +74,11 @@ def landmark_loss(net: Landmarker, pictures: jax.Array, points: jax.Array, visib
         "away": _mean(away, face[:, None] * visible),
         "five": _mean(away, face[:, None] * visible * (WEIGHTS > 1)),
         "right": ((said.face > 0) == face).mean(),
+        "sight": _mean((said.seen > 0) == visible, face[:, None]),
     }
+    sight = _mean(optax.sigmoid_binary_cross_entropy(said.seen, visible.astype(jnp.float32)), face[:, None])
     heat = _mean(_heat(said.maps, truth), weight)
-    return 10 * _mean(away, weight) + 0.3 * heat + 0.05 * _mean(spread, weight) + 0.3 * cross, figures
+    return 10 * _mean(away, weight) + 0.3 * heat + 0.05 * _mean(spread, weight) + 0.3 * cross + 0.1 * sight, figures
 
 
 def _heat(maps: jax.Array, truth: jax.Array) -> jax.Array:
@@ -133,7 +135,7 @@ def _mean(x: jax.Array, weight: jax.Array) -> jax.Array:
 
 RECIPES = {
     "landmarker": Recipe(
-        lambda rngs: Landmarker(rngs=rngs), landmark_loss, 160, 32, lambda p, rooms: Maker(p, rooms, SIDE, MARGIN).batch
+        lambda rngs: Landmarker(rngs=rngs), landmark_loss, 224, 32, lambda p, rooms: Maker(p, rooms, SIDE, MARGIN).batch
     ),
     "detector": Recipe(
         lambda rngs: Detector(rngs=rngs),

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from personalize.phantom.face.camera import NO_COVERS, sample_camera
+from personalize.phantom.face.camera import NO_COVERS, glints, sample_camera
 from personalize.phantom.face.looks import sample_looks
 from personalize.phantom.face.parameters import INDEX, MUSCLES, Covers, Face, Scene, View
 
@@ -15,6 +15,7 @@ SCENE = Scene(
     exposure=np.float32(1),
     noise=np.float32(0),
     blur=np.float32(0),
+    glints=glints(np.float32([0.2, 0.4, 1])),
     shirt=np.float32([0.2, 0.3, 0.5]),
     background=np.full((5, 5, 3), 0.4, np.float32),
 )

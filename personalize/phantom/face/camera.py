@@ -25,7 +25,16 @@ class Camera(NamedTuple):
     scale: float
 
 
+CORNEA = 1.3
+"""Radius of the cornea's sphere, in radii of the iris."""
 NO_COVERS = Covers(*(np.float32(0) for _ in Covers._fields))
+
+
+def glints(light: Float[np.ndarray, "3"]) -> Float[np.ndarray, "2 4"]:
+    """`Scene.glints` of one lamp in this direction: where the cornea faces half way between it and the camera."""
+    half = light / np.linalg.norm(light) + np.array([0, 0, 1])
+    right, up, _ = CORNEA * half / np.linalg.norm(half)
+    return np.array([[right, up, 0.28, 0.9], np.zeros(4)], np.float32)
 
 
 def sample_camera(rng: np.random.Generator, skin: Float[np.ndarray, "3"], variety: float | int = 1.0) -> Camera:
@@ -50,13 +59,15 @@ def sample_camera(rng: np.random.Generator, skin: Float[np.ndarray, "3"], variet
     # In dim rooms cameras open up, but not all the way, and gain noise and the blur of longer shutter times.
     metered = 1.2 * (np.clip((0.30 / luma) ** 0.5, 0.85, 2.3) / 1.2) ** variety
     exposure = metered * np.exp(0.25 - 0.60 * dim)
+    light = np.array([span(-0.9, 0.9), span(0.1, 0.9), 1.0], np.float32)
     scene = Scene(
-        light=np.array([span(-0.9, 0.9), span(0.1, 0.9), 1.0], np.float32),
+        light=light,
         light_color=np.array([1.0, 0.97 - 0.04 * warmth, 0.93 - 0.14 * warmth], np.float32),
         ambient=np.float32(span(0.35, 0.6)),
         exposure=np.float32(exposure),
         noise=np.float32(span(0.002, 0.009) + 0.007 * dim),
         blur=np.float32(max(0.0, span(-0.005, 0.003) + 0.002 * dim)),
+        glints=glints(light),
         shirt=spans(0.1, 0.85, 3).astype(np.float32),
         background=np.clip(walls, 0.02, 0.98).astype(np.float32),
     )

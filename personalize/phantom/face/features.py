@@ -77,8 +77,10 @@ def _brow_cover(looks: Looks, rig: Rig, x: Array, y: Array, soft: Array) -> Arra
     return jnp.clip(1.25 * between(off, -thick, thick, 1.6 * soft + 0.022), 0, 1) * between(e, 0, 1, 0.22)
 
 
-def _eye_layers(rig: Rig, x: Array, y: Array, gaze: tuple[Array, Array], soft: Array) -> tuple[Array, ...]:
-    """Coverage of opening, iris, pupil, glint, lashes, lid's shadow and lid's crease."""
+def _eye_layers(
+    lashes: Array, rig: Rig, x: Array, y: Array, gaze: tuple[Array, Array], glints: list, soft: Array
+) -> tuple[Array, ...]:
+    """Coverage of opening, iris, pupil, glints, lashes, lid's shadow and lid's crease."""
     eye_x, eye_y = rig.eye
     width, _, crease, _ = rig.eye_size
     dx, dy = x - eye_x, y - eye_y
@@ -90,10 +92,16 @@ def _eye_layers(rig: Rig, x: Array, y: Array, gaze: tuple[Array, Array], soft: A
     r = jnp.sqrt(ix * ix + iy * iy + 1e-9)
     iris = jnp.clip((IRIS_RADIUS - r) / soft + 0.5, 0, 1)
     pupil = jnp.clip((0.024 - r) / soft + 0.5, 0, 1)
-    glint = bump(((ix - 0.018) ** 2 + (iy - 0.020) ** 2) / 0.019**2)
+    glint = jnp.zeros_like(ix)
+    for right, up, radius, strength in glints:
+        away = jnp.sqrt((ix - IRIS_RADIUS * right) ** 2 + (iy - IRIS_RADIUS * up) ** 2 + 1e-9)
+        glint = jnp.maximum(glint, strength * jnp.clip((IRIS_RADIUS * radius - away) / soft + 0.5, 0, 1))
     inside = jnp.clip((1.10 - jnp.abs(e)) * 6, 0, 1)
-    lash = line(dy - top - 0.005, 0.026) * inside * (0.75 + 0.25 * e)
-    rim = line(dy - bottom + 0.006, 0.016) * inside * 0.35
+    drawn = jnp.clip(lashes - 1, 0, 1)
+    wing = jnp.clip(e - 0.9, 0, 1) * drawn
+    lash = line(dy - top - 0.005 - 0.10 * wing, 0.026 * lashes) * (0.75 + 0.25 * e)
+    lash = lash * jnp.clip((1.10 + 0.35 * drawn - jnp.abs(e)) * 6, 0, 1) * jnp.where(e < 0, inside, 1)
+    rim = line(dy - bottom + 0.006, 0.016 * lashes) * inside * (0.35 + 0.4 * drawn)
     fold = line(dy - crease * (0.35 + 0.65 * arch) - 0.012 * e, 0.024) * inside * 0.60
     return hole, iris * hole, pupil * hole, glint * hole, jnp.maximum(lash, rim), step(0.045, 0, top - dy) * hole, fold
 
@@ -117,9 +125,11 @@ def _mouth_layers(rig: Rig, x: Array, y: Array, soft: Array) -> tuple[Array, ...
     return lips, shade, cavity, teeth, tongue, jnp.maximum(seam * (1 - opening), (0.45 + 0.55 * rig.dimple) * corner)
 
 
-def layers(looks: Looks, rig: Rig, x: Array, y: Array, gaze: tuple[Array, Array], soft: Array) -> Layers:
-    """Coverage of everything painted on a face; `gaze` in face coordinates of this half (out, up)."""
-    hole, iris, pupil, glint, lash, shadow, lid = _eye_layers(rig, x, y, gaze, soft)
+def layers(
+    looks: Looks, rig: Rig, x: Array, y: Array, gaze: tuple[Array, Array], glints: list[tuple[Array, ...]], soft: Array
+) -> Layers:
+    """Coverage of everything painted on a face; `gaze` and glints in face coordinates of this half (out, up)."""
+    hole, iris, pupil, glint, lash, shadow, lid = _eye_layers(looks.lashes, rig, x, y, gaze, glints, soft)
     lips, shade, cavity, teeth, tongue, seam = _mouth_layers(rig, x, y, soft)
     nostril_y, _, wing = rig.nose
     nostril = bump(((x - 0.50 * wing) / 0.044) ** 2 + ((y - nostril_y + 0.022) / 0.024) ** 2)

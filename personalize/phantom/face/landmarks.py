@@ -124,7 +124,7 @@ def _eye(rig: Rig, side: int) -> tuple[Array, Array]:
 
 def _pupil(rig: Rig, view: View, side: int) -> tuple[Array, Array]:
     """Where the eye looks, kept between the lids."""
-    dx = 0.045 * view.gaze_x * side
+    dx = 0.045 * (view.gaze_x * side - view.vergence)
     top, bottom = lid_curves(rig, dx / rig.eye_size[0])
     y = jnp.clip(0.006 + 0.030 * view.gaze_y, bottom, top)
     return (side * (rig.eye[0] + dx))[None], (rig.eye[1] + y)[None]

@@ -61,6 +61,8 @@ def _looks(draw: dict[str, float], about: Demographics, lines: float) -> Looks:
         skin=_skin(tone, draw["warmth"]),
         hair=_hair(draw, tone, age),
         iris=_rgb(IRIS[int(draw["iris"] * (4.99 if tone <= 4 else 1.99))]),
+        sclera=np.float32(1),
+        lashes=np.float32(1),
         age=np.float32(lines * np.clip((age - 25) / 55, 0, 1)),
         head_width=span("width", 1.0, 0.07),
         jaw=span("jaw", 0.2 if male else -0.2, 0.8),

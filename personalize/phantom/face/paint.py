@@ -132,7 +132,7 @@ def _draw(looks: Looks, skin: Color, drawn: Layers) -> Color:
     color = mix(color, (0.35, 0.10, 0.09), 0.8 * drawn.tongue)
     color = mix(color, (0.52, 0.49, 0.42), drawn.teeth)
     color = mix(color, times(skin, 0.15), drawn.nostril)
-    color = mix(color, times((0.40, 0.375, 0.36), 0.5 + 0.6 * own[0]), drawn.sclera)
+    color = mix(color, times((0.40, 0.375, 0.36), looks.sclera * (0.5 + 0.6 * own[0])), drawn.sclera)
     color = mix(color, linear(looks.iris), drawn.iris)
     color = mix(color, (0.008, 0.008, 0.01), drawn.pupil)
     color = times(color, 1 - 0.55 * drawn.lid_shadow)

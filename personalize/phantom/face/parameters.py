@@ -35,6 +35,10 @@ class Looks(NamedTuple):
     skin: Vector
     hair: Vector
     iris: Vector
+    sclera: Value
+    """Brightness of the white of the eye, a factor."""
+    lashes: Value
+    """Thickness of lashes and of what is drawn along them, a factor; beyond 1 they reach out over the outer corner."""
     age: Value
     """0 smooth to 1 deeply lined."""
     head_width: Value
@@ -92,6 +96,8 @@ class View(NamedTuple):
     """-1 left to 1 right of the picture."""
     gaze_y: Value
     """-1 down to 1 up."""
+    vergence: Value = np.float32(0)
+    """Turn of both eyes towards the nose, in units of `gaze_x`; negative apart."""
 
 
 class Scene(NamedTuple):
@@ -107,6 +113,9 @@ class Scene(NamedTuple):
     """Standard deviation of the sensor's noise, 0-1."""
     blur: Value
     """Standard deviation of the blur by lens and motion, as a share of the picture's side."""
+    glints: Vector
+    """Lamps and windows mirrored in both eyes, a row of four each: right and up of the pupil and radius, all in radii
+    of the iris; strength 0-1."""
     shirt: Vector
     background: Grid
 

@@ -179,8 +179,11 @@ def _light(face: Face, frame: Frame, head: Surface, height: Array, size: int) ->
 @stage
 def _features(face: Face, frame: Frame, head: Surface, at: tuple[Array, Array], size: int) -> Layers:
     u, v = at
-    gaze = (face.view.gaze_x * jnp.sign(u), face.view.gaze_y)
-    return layers(face.looks, frame.shapes(head.x), jnp.abs(u), v, gaze, 2.4 / (size * face.view.scale))
+    out = jnp.sign(u)
+    gaze = (face.view.gaze_x * out - face.view.vergence, face.view.gaze_y)
+    glints = [(right * out, up, radius, strength) for right, up, radius, strength in face.scene.glints]
+    soft = 2.4 / (size * face.view.scale)
+    return layers(face.looks, frame.shapes(head.x), jnp.abs(u), v, gaze, glints, soft)
 
 
 @stage

@@ -122,6 +122,7 @@ def look_about(plan: Plan, camera: Camera, rng: np.random.Generator) -> View:
         scale=camera.scale * (1 + 0.012 * _wander(rng, time)),
         gaze_x=_gaze(rng, time) - 1.5 * yaw,
         gaze_y=_gaze(rng, time) - 1.5 * pitch,
+        vergence=np.zeros(len(time)),
     )
 
 

@@ -14,6 +14,9 @@ def damage(rng: np.random.Generator, picture: Float32[np.ndarray, "h w"]) -> UIn
         picture = _coarsen(rng, picture)
     if rng.uniform() < 0.4:
         picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.3, 1.6)))
+    elif rng.uniform() < 0.5:  # cameras sharpen, and large pictures that are shrunk are sharp
+        fine = picture - cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.6, 1.5)))
+        picture = picture + np.float32(rng.uniform(0.2, 1.5)) * fine
     if rng.uniform() < 0.1:
         picture = _smear(rng, picture)
     if rng.uniform() < 0.6:

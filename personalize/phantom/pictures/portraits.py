@@ -72,17 +72,27 @@ def _portrait(rng: np.random.Generator, number: int) -> tuple[Face, Demographics
         x=np.float32(0),
         y=np.float32(HEIGHT),
         scale=np.float32(SCALE),
-        gaze_x=np.float32(_bell(rng, 0.8, 1.8)),
-        gaze_y=np.float32(_bell(rng, 0.5, 1.2)),
+        # Far to the side and each eye by itself: a net must look for the iris, not for the middle of the eye.
+        gaze_x=np.float32(_bell(rng, 1.2, 2.3)),
+        gaze_y=np.float32(_bell(rng, 0.6, 1.3)),
+        vergence=np.float32(_bell(rng, 0.45, 1.2)),
     )
     light = np.array([rng.normal() * 0.9, rng.normal() * 0.6 + 0.4, 1.0], np.float32)
     scene = camera.scene._replace(
         light=light,
         ambient=np.float32(rng.uniform(0.2, 0.7)),
         exposure=np.float32(camera.scene.exposure * np.exp(rng.normal() * 0.3)),
+        glints=np.stack([_glint(rng, 0.85), _glint(rng, 0.4)]),
     )
     shown, uneven = _expression(rng)
     return Face(looks, shown, uneven, view, scene, _covers(rng), np.int32(number)), about
+
+
+def _glint(rng: np.random.Generator, chance: float) -> Float32[np.ndarray, "4"]:
+    """A lamp, a ring of them or a window anywhere in the eye, small or large; a row of `Scene.glints`."""
+    right, up = rng.normal() * 0.4, rng.normal() * 0.4 + 0.15
+    radius, strength = np.exp(rng.uniform(np.log(0.12), np.log(0.7))), rng.uniform(0.3, 1)
+    return np.array([right, up, radius, strength * (rng.uniform() < chance)], np.float32)
 
 
 def _bell(rng: np.random.Generator, spread: float | int, limit: float | int) -> float:
@@ -94,10 +104,20 @@ def _stranger(looks: Looks, rng: np.random.Generator) -> Looks:
     factors = {"head_width": 0.07, "eye_size": 0.13, "eye_spacing": 0.07, "nose_length": 0.10, "nose_width": 0.14}
     factors |= {"mouth_width": 0.10, "lip_thickness": 0.25, "brow_thickness": 0.25}
     wide = {name: getattr(looks, name) * np.float32(np.exp(rng.normal() * s)) for name, s in factors.items()}
-    wide["nose_length"] *= np.float32(0.95)  # the average phantom's nose is longer than people's
+    # The average phantom's nose is longer, its eyes are larger and its head is wider than people's: the eye is 0.51 and
+    # the head 2.4 times as wide as the pupils are apart, against about 0.45 and 2.15.
+    wide["nose_length"] *= np.float32(0.95)
+    wide["eye_size"] *= np.float32(0.88)
+    wide["head_width"] *= np.float32(0.93)
+    # Eyes of every contrast: what is dark in an eye may be the pupil alone, the iris or most of all the lashes.
+    tint = rng.uniform(0.1, 0.7) * (1 + 0.15 * rng.normal(size=3))
+    made_up = rng.uniform() < 0.3
     bearded = rng.uniform() < 0.25
     return looks._replace(
         **wide,
+        iris=np.clip(tint, 0.03, 0.9).astype(np.float32) if rng.uniform() < 0.5 else looks.iris,
+        sclera=np.float32(rng.uniform(0.5, 1.4)),
+        lashes=np.float32(rng.uniform(1.1, 2.2) if made_up else rng.uniform(0.4, 1.3)),
         brow_height=looks.brow_height + np.float32(rng.normal() * 0.02),
         beard=np.float32(rng.uniform(0.3, 1)) if bearded else looks.beard,
         glasses=np.float32(rng.uniform() < 0.3),
