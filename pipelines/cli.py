@@ -1,6 +1,7 @@
 """The `wince` command. Nothing heavy is imported before a command is known, so that `--help` is quick."""
 
 import argparse
+import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -89,15 +90,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     c.add_argument("--unlabelled", action="store_true", help="write no ratings, codes or signals")
 
-    c = _add(commands, "prepare", _prepare, "find, follow and align the faces of any footage")
+    help_text = "find, follow and align the faces of any footage; the same command again goes on where it stopped"
+    c = _add(commands, "prepare", _prepare, help_text)
     c.add_argument("footage", type=Path, nargs="+", help="video files, or folders that are searched for them")
-    c.add_argument("--out", type=Path, required=True, metavar="CLIPS")
-    c.add_argument("--faces", default="nets", help="face finder (default: nets, which come with wince)")
-    c.add_argument(
-        "--face-weights", type=Path, metavar="FOLDER", help="weights that you bring, for `--faces face-alignment`"
-    )
-    c.add_argument("--size", type=int, default=112, help="side of the crops in pixels (default: 112)")
-    c.add_argument("--workers", type=int, default=None, help="processes (default: one a core)")
+    c.add_argument("--out", type=Path, required=True, metavar="CLIPS", help="until it is done: CLIPS.partial")
+    _add_ingest_options(c.add_argument_group("what becomes of the footage"))
+    _add_work_options(c.add_argument_group("who does the work (the result is always the same)"))
 
     c = _add(commands, "pretrain", _pretrain, "train an encoder on clips; the same command again resumes", config=True)
     c.add_argument("--clips", type=Path, required=True)
@@ -122,11 +120,17 @@ def build_parser() -> argparse.ArgumentParser:
     c = _add(commands, "personalize", _personalize, "one model per person, and what it is worth", config=True)
     c.add_argument("--cohort", type=Path, required=True)
     c.add_argument("--features", type=Path, metavar="features.parquet", help="default: the cohort's own tables")
+    c.add_argument("--private", type=Path, metavar="KEYFILE", help="the key that the clips were prepared with")
     c.add_argument("--out", type=Path, required=True, metavar="RUN")
 
     c = _add(commands, "report", _report, "one page from several runs, side by side")
     c.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     c.add_argument("--out", type=Path, required=True, metavar="report.html")
+
+    c = _add(commands, "forget", _forget, "remove a person from clips, cohorts, features and predictions")
+    c.add_argument("participant", metavar="PARTICIPANT", help="such as sub-01, or the name of a folder or file")
+    c.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="any of these, or folders that hold them")
+    c.add_argument("--private", type=Path, metavar="KEYFILE", help="the key that the clips were prepared with")
 
     _add(commands, "doctor", _doctor, "check that this machine has what is needed")
     return parser
@@ -141,6 +145,31 @@ def _add(
         parser.add_argument("config", metavar="CONFIG", help="config file, or its name")
     parser.set_defaults(run=run, has_config=config, parser=parser)
     return parser
+
+
+def _add_ingest_options(group: "argparse._ArgumentGroup") -> None:
+    """Options without a default here have theirs where the work is done, so they are left out unless given."""
+    add = functools.partial(group.add_argument, default=argparse.SUPPRESS)
+    add("--faces", help="face finder (default: nets, which come with wince)")
+    add("--face-weights", type=Path, metavar="FOLDER", help="weights that you bring, for `--faces face-alignment`")
+    add("--size", type=int, help="side of the crops in pixels (default: 112)")
+    add("--margin", type=float, metavar="M", help="side of the crops in face widths (default: 1.3)")
+    add("--max-faces", type=int, metavar="N", help="faces followed at the same time (default: 8)")
+    add("--every", type=int, metavar="N", help="only every Nth frame")
+    add("--fps", type=float, metavar="F", help="at most F frames of a second")
+    add("--keyframes", action="store_true", help="only frames that are stored whole: a quick look")
+    group.add_argument(
+        "--private", type=Path, metavar="KEYFILE", help="hashes instead of names, with this key (made if absent)"
+    )
+
+
+def _add_work_options(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--workers", type=int, default=None, help="processes (default: one a core)")
+    group.add_argument("--shard", metavar="i/n", help="do the ith of n shares of the files, and write no clips yet")
+    group.add_argument("--merge", action="store_true", help="write the clips from all shares")
+    group.add_argument(
+        "--beam", nargs="+", metavar="KEY=VALUE", help="let an Apache Beam pipeline with these options do the files"
+    )
 
 
 def _demo(args: argparse.Namespace, changes: dict[str, str]) -> int:
@@ -173,14 +202,8 @@ def _phantom(args: argparse.Namespace, changes: dict[str, str]) -> int:
 def _prepare(args: argparse.Namespace, changes: dict[str, str]) -> int:
     from pipelines.prepare import prepare
 
-    return prepare(
-        args.footage,
-        args.out,
-        faces=args.faces,
-        face_weights=args.face_weights,
-        size=args.size,
-        workers=args.workers,
-    )
+    ours = {"command", "run", "has_config", "parser"}
+    return prepare(**{name: value for name, value in vars(args).items() if name not in ours})
 
 
 def _pretrain(args: argparse.Namespace, changes: dict[str, str]) -> int:
@@ -217,13 +240,19 @@ def _personalize(args: argparse.Namespace, changes: dict[str, str]) -> int:
     from pipelines.personalization import personalize
 
     config = override(load_config(args.config, PersonalizeConfig), changes)
-    return personalize(config, cohort=args.cohort, features=args.features, out=args.out)
+    return personalize(config, cohort=args.cohort, features=args.features, out=args.out, private=args.private)
 
 
 def _report(args: argparse.Namespace, changes: dict[str, str]) -> int:
     from pipelines.report.page import write_report
 
     return write_report(args.runs, args.out)
+
+
+def _forget(args: argparse.Namespace, changes: dict[str, str]) -> int:
+    from pipelines.forget import forget
+
+    return forget(args.participant, args.paths, private=args.private)
 
 
 def _doctor(args: argparse.Namespace, changes: dict[str, str]) -> int:

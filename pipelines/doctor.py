@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,10 +76,16 @@ def _one_record() -> "ClipRecord":
 
     from pretrain.clips.dataset import MEASURES, QUALITY, ClipRecord
 
+    shapes = {
+        "box": (4,),
+        "landmarks": (68, 2),
+        "points": (5, 2),
+        "measures": (len(MEASURES),),
+        "quality": (len(QUALITY),),
+    }
+    arrays = {name: np.zeros((1, *shape), np.float32) for name, shape in shapes.items()}
     frame = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
-    zeros: Callable[[int], np.ndarray] = lambda n: np.zeros((1, n), np.float32)  # noqa: E731
-    first = np.zeros(1, np.int64)
-    return ClipRecord("x", 0, 0, [frame], first, np.zeros(1), zeros(4), zeros(len(MEASURES)), zeros(len(QUALITY)))
+    return ClipRecord("x", 0, 0, [frame], np.zeros(1, np.int64), np.zeros(1), **arrays)
 
 
 def _disk() -> str:

@@ -21,6 +21,7 @@ from personalize.evaluation.metrics import METRICS
 from personalize.evaluation.rows import POOLINGS, check_interval, check_rows, score
 from personalize.protocols.loso import PROTOCOL, predict_left_out
 from pipelines.configuration import to_json
+from pipelines.private import hide_name, read_key
 from pipelines.run_folder import environment, first_difference, write_json
 from pretrain.errors import UserError
 
@@ -28,15 +29,20 @@ SHOWN = ("mae", "ccc", "pcc", "auroc")
 """Metrics of the table printed at the end; all of them are in `results.json`."""
 
 
-def personalize(config: PersonalizeConfig, *, cohort: Path, features: Path | None, out: Path) -> int:
+def personalize(
+    config: PersonalizeConfig, *, cohort: Path, features: Path | None, out: Path, private: Path | None = None
+) -> int:
     """Runs the config on a cohort and writes the run folder `out`; the same command again changes nothing.
 
-    `features` is a `features.parquet`, or None for a cohort that has its own `*_features.tsv`. Returns the exit
-    code; raises `UserError` for a mistake in the inputs, and then writes nothing.
+    `features` is a `features.parquet`, or None for a cohort that has its own `*_features.tsv`; `private` is the key
+    file that hides the names in it. Returns the exit code; raises `UserError` for a mistake in the inputs, and then
+    writes nothing.
     """
     if features is not None and not features.is_file():
         raise UserError(f"no features at {features}: make them with `wince embed`")
     data = read_cohort(cohort)
+    if private is not None:
+        data = _with_hidden_videos(data, read_key(private))
     target = choose_target(data, config.target)
     config = replace(config, target=target)
     record = {"config": to_json(config), "inputs": _inputs(data, features)}
@@ -46,6 +52,12 @@ def personalize(config: PersonalizeConfig, *, cohort: Path, features: Path | Non
         _run(config, data, features, target, record, out)
     print(format_results(json.loads((out / "results.json").read_text())))
     return 0
+
+
+def _with_hidden_videos(data: Cohort, key: bytes) -> Cohort:
+    """The cohort with its videos called as in features of clips that were prepared with this key."""
+    videos = [hide_name(name, key) if name else "" for name in data.recordings["video"]]
+    return replace(data, recordings=data.recordings.assign(video=videos))
 
 
 def system_name(features: Path | None) -> str:

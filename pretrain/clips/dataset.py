@@ -18,13 +18,16 @@ import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Float32, Float64, Int64
 
+from pretrain.clips.serialization import steady_bytes
 from pretrain.errors import UserError
 
 MAX_CROPS = 64
 MEASURES = ("eye_opening", "brow_height", "mouth_opening", "lip_corner_spread", "motion_energy")
 """Expression measures that cost no label, estimated from pixels by `prepare`, one value per crop and measure."""
-QUALITY = ("sharpness", "brightness", "face_size")
-"""Variance of the Laplacian and mean luma (0-255) of a 64-pixel grey copy; width of the face in source pixels."""
+QUALITY = ("sharpness", "brightness", "face_size", "yaw", "pitch", "roll", "confidence", "occlusion")
+"""Variance of the Laplacian and mean luma (0-255) of a 64-pixel grey copy; width of the face in source pixels; turn of
+the head in degrees (nose to the right of the picture, up, clockwise as one sees it); mean confidence of the landmarks,
+0-1; share of the landmarks within the face that are not in sight."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class ClipRecord:
     """Presentation time in seconds."""
     box: Float32[np.ndarray, "n 4"]
     """x0, y0, x1, y1 of the face in pixels of the upright source frame."""
+    landmarks: Float32[np.ndarray, "n 68 2"]
+    """Pixels of the crop with the centre of the upper left one at (0, 0); order of iBUG 300-W."""
+    points: Float32[np.ndarray, "n 5 2"]
+    """... of the pupils, the tip of the nose and the corners of the mouth, image-left first."""
     measures: Float32[np.ndarray, "n m"]
     """Columns are `MEASURES`; NaN where one could not be estimated."""
     quality: Float32[np.ndarray, "n q"]
@@ -68,6 +75,8 @@ def _features(crop_size: int) -> tfds.features.FeaturesDict:
             # TFDS keeps floats in single precision, which is milliseconds off after some hours of film.
             "time_us": f.Tensor(shape=(None,), dtype=np.int64, doc="presentation time in microseconds"),
             "box": f.Tensor(shape=(None, 4), dtype=np.float32, doc="x0, y0, x1, y1 in source pixels"),
+            "landmarks": f.Tensor(shape=(None, 68, 2), dtype=np.float32, doc="x, y in pixels of the crop"),
+            "points": f.Tensor(shape=(None, 5, 2), dtype=np.float32, doc="pupils, nose, mouth's corners in the crop"),
             "measures": f.Tensor(shape=(None, len(MEASURES)), dtype=np.float32, doc=", ".join(MEASURES)),
             "quality": f.Tensor(shape=(None, len(QUALITY)), dtype=np.float32, doc=", ".join(QUALITY)),
         }
@@ -77,8 +86,8 @@ def _features(crop_size: int) -> tfds.features.FeaturesDict:
 class FaceClips(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """TFDS builder that packs records which somebody else has made."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Crops with times, boxes, measures and quality."}  # noqa: RUF012 (TFDS's protocol)
+    VERSION = tfds.core.Version("2.0.0")
+    RELEASE_NOTES = {"2.0.0": "Landmarks, head pose and certainty with every crop.", "1.0.0": "First."}  # noqa: RUF012 (TFDS's protocol)
 
     def __init__(self, records: Iterable[ClipRecord], crop_size: int, **kwargs: object) -> None:
         self._records = records
@@ -103,13 +112,13 @@ class FaceClips(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 def write_clips(records: Iterable[ClipRecord], out: Path, crop_size: int) -> None:
     """Writes records as a TFDS dataset whose files lie directly in `out` (which must exist, without a dataset).
 
-    Nothing is left behind when `records` raises: the dataset is built in a scratch folder beside and then moved.
+    Same records, same bytes. Nothing is left behind when `records` raises: the dataset is built in a scratch folder beside and then moved.
     TFDS orders records by a hash of their key, so the order in which they arrive does not matter.
     """
     with tempfile.TemporaryDirectory(dir=out, prefix="incomplete.") as scratch:
         builder = FaceClips(records, crop_size, data_dir=scratch, file_format="array_record")
         tfds.disable_progress_bar()
-        with contextlib.redirect_stdout(io.StringIO()):  # TFDS announces a download that does not happen
+        with contextlib.redirect_stdout(io.StringIO()), steady_bytes():  # TFDS announces a download that never happens
             builder.download_and_prepare()
         for file in Path(builder.data_dir).iterdir():
             shutil.move(file, out / file.name)

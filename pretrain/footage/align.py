@@ -14,6 +14,7 @@ brackets):
 import cmath
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -115,9 +116,9 @@ def crop_grey(frame: Frame, pose: Pose, side: int, margin: float = MARGIN) -> UI
     return warp(frame.luma, crop_to_frame(pose, side, margin), side)
 
 
-def crop_jpeg(frame: Frame, pose: Pose, side: int) -> bytes:
+def crop_jpeg(frame: Frame, pose: Pose, side: int, margin: float = MARGIN) -> bytes:
     """A colour crop as JPEG bytes. Only the pixels of the crop are converted to RGB."""
-    matrix = crop_to_frame(pose, side)
+    matrix = crop_to_frame(pose, side, margin)
     luma = warp(frame.luma, matrix, side)
     # chroma pixel c covers luma pixels 2c and 2c + 1
     half = matrix / 2
@@ -130,6 +131,7 @@ def crop_jpeg(frame: Frame, pose: Pose, side: int) -> bytes:
     return jpeg.tobytes()
 
 
+@cache
 def _to_bgr(full_range: bool, bt709: bool) -> Float32[np.ndarray, "3 4"]:
     """Matrix from (Y, Cb, Cr, 1) in 0-255 to (B, G, R), after ITU-R BT.601 or BT.709."""
     kr, kb = (0.2126, 0.0722) if bt709 else (0.299, 0.114)

@@ -2,28 +2,31 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from pretrain.clips.dataset import MAX_CROPS, ClipRecord
-from pretrain.footage.align import Pose, crop_grey, crop_jpeg
-from pretrain.footage.follow import PATIENCE_SECONDS, Sighting
+from pretrain.footage.align import Pose, crop_grey, crop_jpeg, crop_to_frame
+from pretrain.footage.follow import PATIENCE_SECONDS, Seen, Sighting
 from pretrain.footage.manifest import FRAME_REASONS
 from pretrain.footage.measures import Measurer
-from pretrain.footage.quality import GREY, fault, judge
+from pretrain.footage.quality import GREY, certainty, fault, judge
 from pretrain.footage.video import Frame
 
-MIN_CROPS = 10
-"""Tracks with fewer crops are dropped."""
+MIN_CROPS, MIN_SECONDS = 10, 1.0
+"""Tracks with fewer crops are dropped, unless they last so long all the same, as where few frames are asked for."""
 MIN_CONFIRMATIONS = 2
 """Tracks that the finder saw less often are dropped: most of its errors last one frame."""
 
 
 class Ledger:
-    """For every decoded frame, whether a crop of it was kept and, if not, why."""
+    """For every frame that was asked for, whether a crop of it was kept and, if not, why."""
 
     _KEPT = len(FRAME_REASONS)
+    _NOT_ASKED = _KEPT + 1
 
     def __init__(self) -> None:
         self._state = bytearray()
@@ -31,8 +34,9 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._state)
 
-    def add(self, reason: str = "no_face") -> None:
-        """Takes up the next decoded frame."""
+    def add(self, index: int, reason: str = "no_face") -> None:
+        """Takes up the next frame, which has this number in its file."""
+        self._state.extend([self._NOT_ASKED] * (index - len(self._state)))
         self._state.append(FRAME_REASONS.index(reason))
 
     def drop(self, index: int, reason: str) -> None:
@@ -45,12 +49,21 @@ class Ledger:
 
     def totals(self) -> tuple[int, int, dict[str, int]]:
         """Frames in all, frames with a kept crop, and the number of the others by reason."""
-        counts = np.bincount(np.frombuffer(self._state, np.uint8), minlength=self._KEPT + 1)
+        counts = np.bincount(np.frombuffer(self._state, np.uint8), minlength=self._NOT_ASKED + 1)
         reasons = {r: int(c) for r, c in zip(FRAME_REASONS, counts[: self._KEPT], strict=True) if c}
-        return len(self._state), int(counts[self._KEPT]), reasons
+        return int(counts[: self._NOT_ASKED].sum()), int(counts[self._KEPT]), reasons
 
 
-@dataclass(frozen=True)
+class CropShape(NamedTuple):
+    """How crops are cut."""
+
+    size: int
+    """Side in pixels."""
+    margin: float
+    """Side in widths of the face box."""
+
+
+@dataclass
 class Crop:
     """One aligned face."""
 
@@ -60,22 +73,27 @@ class Crop:
     jpeg: bytes
     grey: UInt8[np.ndarray, "s s"]
     """Copy for the measures."""
-    quality: Float32[np.ndarray, "q"]
+    sharpness: float
+    brightness: float
+    seen: Float32[np.ndarray, "v"]
+    """What the finder sees in it, or saw last: see `_seen`."""
 
 
 class TrackCollector:
     """Gathers the crops of one track and hands them out as records.
 
     A crop waits until the finder confirms that there still is a face; what was only followed before a face was lost
-    is dropped, so that no crop shows the place where a face once was.
+    is dropped, so that no crop shows the place where a face once was. Between two looks of the finder landmarks move
+    evenly from the one to the other.
     """
 
-    def __init__(self, source: str, number: int, size: int, ledger: Ledger) -> None:
-        self._source, self._number, self._size, self._ledger = source, number, size, ledger
+    def __init__(self, source: str, number: int, shape: CropShape, ledger: Ledger) -> None:
+        self._source, self._number, self._shape, self._ledger = source, number, shape, ledger
         self._waiting: list[Crop] = []
         self._kept: list[Crop] = []
         self._confirmations = 0
-        self._seen = 0.0
+        self._seen_at = -np.inf
+        self._seen = np.zeros(0, np.float32)
         self._doubtful = False
         self._segment = 0
         self._measurer = Measurer()
@@ -84,19 +102,18 @@ class TrackCollector:
 
     def add(self, frame: Frame, sighting: Sighting) -> Iterator[ClipRecord]:
         """Takes the next sighting of the track; yields records as they become full."""
-        if sighting.finder == "saw":
-            self._confirm(frame.time)
-        elif sighting.finder == "missed":
-            self._doubtful = True
+        if sighting.seen:
+            self._confirm(frame.time, _seen(sighting.seen, sighting.pose, self._shape))
+        self._doubtful |= sighting.missed
         grey = crop_grey(frame, sighting.pose, GREY)
-        quality = judge(grey, sighting.pose.size)
-        reason = fault(quality, float(grey.std()))
+        sharpness, brightness = judge(grey)
+        crop = Crop(frame.index, frame.time, sighting.pose, b"", grey, sharpness, brightness, self._seen)
+        reason = fault(_quality(crop), float(cv2.meanStdDev(grey)[1][0, 0]))
         if reason:
             self._ledger.drop(frame.index, reason)
         else:
-            jpeg = crop_jpeg(frame, sighting.pose, self._size)
-            crop = Crop(frame.index, frame.time, sighting.pose, jpeg, grey, quality)
-            (self._kept if sighting.finder == "saw" else self._waiting).append(crop)
+            crop.jpeg = crop_jpeg(frame, sighting.pose, self._shape.size, self._shape.margin)
+            (self._kept if sighting.seen else self._waiting).append(crop)
         while self._established() and len(self._kept) >= MAX_CROPS:
             yield self._record(self._kept[:MAX_CROPS])
             del self._kept[:MAX_CROPS]
@@ -115,9 +132,12 @@ class TrackCollector:
         """The face went out of sight, at least for now."""
         self._settle(keep=False)
 
-    def _confirm(self, time: float) -> None:
-        self._settle(keep=time - self._seen <= PATIENCE_SECONDS)
-        self._seen = time
+    def _confirm(self, time: float, seen: Float32[np.ndarray, "v"]) -> None:
+        for crop in self._waiting:
+            share = (crop.time - self._seen_at) / (time - self._seen_at)
+            crop.seen = (self._seen + share * (seen - self._seen)).astype(np.float32)
+        self._settle(keep=time - self._seen_at <= PATIENCE_SECONDS)
+        self._seen_at, self._seen = time, seen
         self._confirmations += 1
         self._doubtful = False
 
@@ -130,14 +150,18 @@ class TrackCollector:
         self._waiting = []
 
     def _established(self) -> bool:
-        enough = self._segment > 0 or len(self._kept) >= MIN_CROPS
-        return enough and self._confirmations >= MIN_CONFIRMATIONS
+        if self._confirmations < MIN_CONFIRMATIONS or not self._kept:
+            return False
+        lasts = self._kept[-1].time - self._kept[0].time
+        return self._segment > 0 or len(self._kept) >= MIN_CROPS or lasts >= MIN_SECONDS
 
     def _record(self, crops: list[Crop]) -> ClipRecord:
         for crop in crops:
             self._ledger.keep(crop.frame)
         self.crops += len(crops)
         self._segment += 1
+        seen = np.stack([c.seen for c in crops])
+        points = seen[:, _TURN:].reshape(len(crops), -1, 2)
         return ClipRecord(
             source=self._source,
             track=self._number,
@@ -146,6 +170,30 @@ class TrackCollector:
             frame_index=np.array([c.frame for c in crops], np.int64),
             time=np.array([c.time for c in crops], np.float64),
             box=np.array([c.pose.box for c in crops], np.float32),
+            landmarks=points[:, :68],
+            points=points[:, 68:],
             measures=self._measurer(np.stack([c.grey for c in crops]), np.array([c.time for c in crops])),
-            quality=np.stack([c.quality for c in crops]),
+            quality=np.stack([_quality(c) for c in crops]),
         )
+
+
+_TURN = 4
+"""Values of `_seen` before the landmarks."""
+
+
+def _seen(seen: Seen, pose: Pose, shape: CropShape) -> Float32[np.ndarray, "v"]:
+    """Yaw and pitch in degrees, certainty, then 68 landmarks and five points in pixels of the crop, all in a row."""
+    to_crop = cv2.invertAffineTransform(crop_to_frame(pose, shape.size, shape.margin))
+    points = np.concatenate([seen.face.landmarks, seen.face.points])
+    turn = np.degrees([seen.head.yaw, seen.head.pitch])
+    placed = points @ to_crop[:, :2].T + to_crop[:, 2]
+    return np.concatenate([turn, certainty(seen.face), placed.ravel()]).astype(np.float32)
+
+
+def _quality(crop: Crop) -> Float32[np.ndarray, "q"]:
+    """Values of `QUALITY`."""
+    yaw, pitch, confidence, occlusion = crop.seen[:_TURN]
+    roll = np.degrees(crop.pose.roll)
+    return np.array(
+        [crop.sharpness, crop.brightness, crop.pose.size, yaw, pitch, roll, confidence, occlusion], np.float32
+    )

@@ -97,27 +97,35 @@ def _search(argument: Path) -> tuple[list[Source], int]:
         raise UserError(f"{argument}: no such file or folder{nearest(argument.name, siblings) if siblings else ''}")
     if not argument.is_dir():
         return [Source(_printable(argument.name), argument)], 0
-    if sequence_images(argument):
+    if _readable(argument) and sequence_images(argument):
         return [Source(_printable(argument.resolve().name), argument)], _other_files(argument)
     return _search_folder(argument)
 
 
 def _search_folder(top: Path) -> tuple[list[Source], int]:
     paths: list[Path] = []
+    named: list[Path] = []
+    closed: list[OSError] = []
     ignored = 0
-    for folder, folders, files in os.walk(top):
+    for folder, folders, files in os.walk(top, onerror=closed.append):
         here = Path(folder)
         folders.sort()
         if _readable(here) and sequence_images(here):
             paths.append(here)
             ignored += _other_files(here)
             continue
-        videos = [here / f for f in files if Path(f).suffix.lower() in VIDEO_ENDINGS]
+        videos = [here / f for f in files if _like_a_video(f)]
         paths += videos
         ignored += len(files) - len(videos)
-        if here != top and here.suffix.lower() in VIDEO_ENDINGS and not (files or folders):
-            paths.append(here)  # an empty folder that is called like a video: the manifest says that it is none
-    return [Source(_printable(p.relative_to(top).as_posix()), p) for p in paths], ignored
+        named += [here] if here != top and _like_a_video(folder) else []
+    paths += [Path(e.filename) for e in closed]  # the manifest says that they cannot be read
+    # A folder that is called like a video and holds no footage: the manifest says that it is none.
+    paths += [n for n in named if not any(p.is_relative_to(n) for p in paths)]
+    return [Source(_printable(p.relative_to(top).as_posix() if p != top else top.name), p) for p in paths], ignored
+
+
+def _like_a_video(name: str) -> bool:
+    return Path(name).suffix.lower() in VIDEO_ENDINGS
 
 
 def _readable(folder: Path) -> bool:
@@ -142,7 +150,7 @@ def _check_distinct(sources: Sequence[Source]) -> None:
                 f"two files would both be called {source.name!r} in the clips: {by_name[source.name]} and "
                 f"{source.path}; name their common parent folder instead"
             )
-        real = source.path.resolve()
+        real = Path(os.path.realpath(source.path))  # unlike `resolve`, it does not mind links that go in circles
         if real in by_path and not source.path.is_symlink():
             raise UserError(f"{source.path} is named twice, as {by_path[real].name!r} and as {source.name!r}")
         by_name[source.name] = source.path

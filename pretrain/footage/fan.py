@@ -17,7 +17,8 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from pretrain.errors import UserError
-from pretrain.footage.faces import Box, FoundFace
+from pretrain.footage.align import Pose
+from pretrain.footage.faces import Box, FoundFace, look_by_finding
 
 DETECTOR_FILE = "s3fd-619a316812.pth"
 LANDMARK_FILE = "2DFAN4-11f355bf06.pth.tar"
@@ -90,8 +91,8 @@ class FaceAlignmentFinder:
     def __init__(self, aligner: Any) -> None:
         self._aligner = aligner
 
-    def __call__(self, luma: UInt8[np.ndarray, "h w"]) -> list[FoundFace]:
-        """All faces found, surest first."""
+    def __call__(self, luma: UInt8[np.ndarray, "h w"], known: Sequence[Pose] = ()) -> list[FoundFace]:
+        """All faces found, surest first, known or not."""
         boxes = self._detect(luma)
         if not len(boxes):
             return []
@@ -101,6 +102,10 @@ class FaceAlignmentFinder:
         )
         faces = [_face(*parts) for parts in zip(boxes, landmarks, scores, strict=True)]
         return sorted(faces, key=lambda f: (-f.score, f.box))
+
+    def look(self, luma: UInt8[np.ndarray, "h w"], poses: Sequence[Pose]) -> list[FoundFace | None]:
+        """The faces that are known to be about at these poses; None for each that is not there (any more)."""
+        return [look_by_finding(self, luma, pose) for pose in poses]
 
     def _detect(self, luma: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "n 5"]:
         """x0, y0, x1, y1 and score of the boxes that have some size and their centre in the picture."""
@@ -139,7 +144,7 @@ def _face(
 ) -> FoundFace:
     points = landmarks.astype(np.float32)
     confidence = np.clip(scores, 0, 1).astype(np.float32)  # heights of the peaks of heatmaps trained towards 0 to 1
-    return FoundFace(square(*map(float, box[:4])), float(box[4]), points, five_points(points), confidence)
+    return FoundFace(square(*map(float, box[:4])), float(box[4]), points, five_points(points), confidence, confidence)
 
 
 @contextmanager

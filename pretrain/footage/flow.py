@@ -6,20 +6,20 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Complex128, Float32, UInt8
 
-PATCH = 96
+PATCH = 64
 """Side of the pose-normalised grey patch in which a face is followed."""
 PATCH_MARGIN = 1.7
 """Side of the patch in widths of the face box."""
 
-_GRID = 7
+_GRID = 5
 _MIN_INLIERS = 0.5
 """Fewer agreeing points and the face counts as lost."""
-_TOLERANCE = 1.5
-"""Pixels of the patch by which an agreeing point may miss the common motion, or its way forth and back its start."""
+_TOLERANCE = 1.0
+"""Pixels of the patch by which an agreeing point may miss the common motion."""
 _LUCAS_KANADE = {
-    "winSize": (13, 13),
-    "maxLevel": 3,
-    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 12, 0.03),
+    "winSize": (11, 11),
+    "maxLevel": 2,
+    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.03),
 }
 
 
@@ -42,34 +42,36 @@ _POINTS = _grid()
 def follow_patch(before: UInt8[np.ndarray, "s s"], after: UInt8[np.ndarray, "s s"]) -> Similarity | None:
     """Motion of the face between two patches cut at the same pose; None where too few points agree on one."""
     there, ok, _ = cv2.calcOpticalFlowPyrLK(before, after, _POINTS, None, **_LUCAS_KANADE)  # type: ignore[call-overload]
-    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, None, **_LUCAS_KANADE)  # type: ignore[call-overload]
-    returned = np.linalg.norm(back - _POINTS, axis=-1)[:, 0] < _TOLERANCE
-    good = returned & (ok[:, 0] > 0) & (ok_back[:, 0] > 0)
-    if good.mean() < _MIN_INLIERS:
+    good = ok[:, 0] > 0
+    if good.sum() < _MIN_INLIERS * len(_START):
         return None
-    fit, agreeing = fit_similarity(_complex(_POINTS[good]), _complex(there[good]))
-    return fit if agreeing.sum() >= _MIN_INLIERS * len(_POINTS) else None
+    fit, agreeing = fit_similarity(_START[good], _complex(there[good]))
+    return fit if agreeing.sum() >= _MIN_INLIERS * len(_START) else None
 
 
 def _complex(points: Float32[np.ndarray, "n 1 2"]) -> Complex128[np.ndarray, "n"]:
-    centred = points[:, 0].astype(np.float64) - (PATCH - 1) / 2
-    return centred[:, 0] + 1j * centred[:, 1]
+    return points[:, 0] @ (1, 1j) - (PATCH - 1) / 2 * (1 + 1j)
+
+
+_START = _complex(_POINTS)
 
 
 def fit_similarity(
-    start: Complex128[np.ndarray, "n"], end: Complex128[np.ndarray, "n"], rounds: int = 4
+    start: Complex128[np.ndarray, "n"], end: Complex128[np.ndarray, "n"], rounds: int = 3
 ) -> tuple[Similarity, Bool[np.ndarray, "n"]]:
     """Trimmed least squares: fit, keep the points that fit best (at least 60 %), fit again.
 
     Returns the similarity and which points lie within tolerance of it.
     """
     keep = np.ones(len(start), bool)
+    most = int(0.6 * (len(start) - 1))
     a, b = 1 + 0j, 0j
     for _ in range(rounds):
         z, w = start[keep], end[keep]
-        zc, wc = z - z.mean(), w - w.mean()
-        a = complex(np.vdot(zc, wc) / max(float(np.vdot(zc, zc).real), 1e-9))
-        b = complex(w.mean() - a * z.mean())
+        zm, wm = z.sum() / len(z), w.sum() / len(w)
+        zc = z - zm
+        a = complex(np.vdot(zc, w - wm) / max(float(np.vdot(zc, zc).real), 1e-9))
+        b = complex(wm - a * zm)
         miss = np.abs(a * start + b - end)
-        keep = miss <= max(float(np.quantile(miss, 0.6)), 0.1)
+        keep = miss <= max(float(np.partition(miss, most)[most]), 0.1)
     return Similarity(a, b), np.abs(a * start + b - end) < _TOLERANCE

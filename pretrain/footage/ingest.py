@@ -11,12 +11,13 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from pretrain.clips.dataset import ClipRecord
-from pretrain.footage.collect import Ledger, TrackCollector
+from pretrain.footage.collect import CropShape, Ledger, TrackCollector
 from pretrain.footage.discover import sequence_images
 from pretrain.footage.faces import FaceFinder
 from pretrain.footage.finders import make_finder
 from pretrain.footage.follow import Follower, Sightings
 from pretrain.footage.manifest import ManifestRow, format_reason
+from pretrain.footage.sampling import Sampling
 from pretrain.footage.video import CorruptVideo, NoVideo, VideoReader
 
 
@@ -30,8 +31,12 @@ class IngestOptions:
     """Folder of its weights, for a finder that needs them from the user."""
     size: Annotated[int, Ge(48), Le(256)] = 112
     """Side of the square crops in pixels."""
+    margin: Annotated[float, Ge(1), Le(3)] = 1.3
+    """Side of the crops in widths of the face."""
     max_faces: Annotated[int, Ge(1)] = 8
     """Faces followed at the same time."""
+    sampling: Sampling = Sampling()
+    """Which frames are asked for."""
 
 
 @dataclass
@@ -58,7 +63,7 @@ def ingest_file(
     row; only mistakes in the options raise.
     """
     finder = make_finder(options.faces, options.face_weights)
-    progress, reader = _Progress(Ledger()), VideoReader(path)
+    progress, reader = _Progress(Ledger()), VideoReader(path, options.sampling)
     failure, wrong = None, {}
     digest = ""
     try:
@@ -102,19 +107,20 @@ def _records(
     beat: Callable[[float], None],
 ) -> Iterator[ClipRecord]:
     follower = Follower(finder, options.max_faces)
+    shape = CropShape(options.size, options.margin)
     collectors: dict[int, TrackCollector] = {}
     for frame in reader:
         _clock(progress, frame.time)
         beat(progress.seconds)
         if frame.corrupt:
-            progress.ledger.add("corrupt_frame")
+            progress.ledger.add(frame.index, "corrupt_frame")
             continue
-        progress.ledger.add()
+        progress.ledger.add(frame.index)
         seen = follower.step(frame.luma, frame.time)
         yield from _end_tracks(collectors, seen, progress)
         for sighting in seen.faces:
             if sighting.track not in collectors:
-                collectors[sighting.track] = TrackCollector(source, sighting.track, options.size, progress.ledger)
+                collectors[sighting.track] = TrackCollector(source, sighting.track, shape, progress.ledger)
             yield from collectors[sighting.track].add(frame, sighting)
         for number in collectors.keys() - {s.track for s in seen.faces}:
             collectors[number].lose()

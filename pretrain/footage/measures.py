@@ -16,6 +16,8 @@ from jaxtyping import Float, Float32, UInt8
 from pretrain.clips.dataset import MEASURES
 from pretrain.footage.quality import GREY
 
+STEP_SECONDS = 0.1
+"""Measures are read off crops so far apart, and interpolated between: dense flow takes longer than all the rest."""
 GAP_SECONDS = 0.5
 """Motion energy is not defined across longer gaps."""
 
@@ -66,10 +68,22 @@ class Measurer:
         mouth region (an open mouth shows teeth and darkness) and detail beside the lip corners, all three relative to
         the mean light of the face; and mean non-rigid speed of the face in crop sides per second (NaN after a gap).
         """
-        flat = [flatten(g) for g in greys]
+        read = self._due(times)
+        flat = [flatten(greys[n]) for n in read]
         if self._reference is None:
             self._reference = _typical(flat)
-        return np.stack([self._measure(g, f, t) for g, f, t in zip(greys, flat, times, strict=True)])
+        values = np.full((len(greys), len(MEASURES)), np.nan, np.float32)
+        for n, even in zip(read, flat, strict=True):
+            values[n] = self._measure(greys[n], even, times[n])
+        return _filled(values, times)
+
+    def _due(self, times: Float[np.ndarray, "n"]) -> list[int]:
+        """Crops that are read off, the first of the run always."""
+        due, last = [0], times[0]
+        for n, time in enumerate(times):
+            if time - last > STEP_SECONDS - 1e-6:
+                due, last = [*due, n], time
+        return due
 
     def _measure(
         self, grey: UInt8[np.ndarray, "s s"], flat: UInt8[np.ndarray, "s s"], time: float
@@ -105,6 +119,17 @@ def flatten(grey: UInt8[np.ndarray, "s s"]) -> UInt8[np.ndarray, "s s"]:
     detail = values - cv2.GaussianBlur(values, (0, 0), GREY / 6)
     spread = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), GREY / 6))
     return np.clip(detail / np.maximum(spread, 4) * 40 + 128, 0, 255).astype(np.uint8)
+
+
+def _filled(values: Float32[np.ndarray, "n m"], times: Float[np.ndarray, "n"]) -> Float32[np.ndarray, "n m"]:
+    """Values with the unknown ones after the first known one interpolated."""
+    out = values.copy()
+    for column in out.T:
+        known = np.isfinite(column)
+        if known.any():
+            later = ~known & (times > times[known][0])
+            column[later] = np.interp(times[later], times[known], column[known])
+    return out
 
 
 def _move(picture: UInt8[np.ndarray, "s s"], motion: Float32[np.ndarray, "s s 2"]) -> UInt8[np.ndarray, "s s"]:

@@ -5,6 +5,8 @@ The pools of the standard library break as a whole when one process dies, and ca
 
 import contextlib
 import multiprocessing
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +14,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
+
+from pretrain.errors import RunFailure
 
 BEAT_SECONDS = 0.25
 """Workers report progress this often at most."""
@@ -38,8 +42,12 @@ class _Worker:
     ready: bool = False
 
 
+Beat = Callable[[Any], None]
+"""What a job calls to say that it is getting on: with a value, or with a function that is asked only if it is due."""
+
+
 def run_jobs(
-    function: Callable[[Any, Callable[[float], None]], Any],
+    function: Callable[[Any, Beat], Any],
     jobs: Sequence[Any],
     workers: int,
     patience: float,
@@ -47,7 +55,8 @@ def run_jobs(
     """Runs `function(job, beat)` for all jobs in spawned processes and yields what happens.
 
     A job that does not call `beat` for `patience` seconds is killed. Every job ends with exactly one event that is
-    not progress. `function` must be importable, and raise only what a message explains.
+    not progress. `function` must be importable, and raise only what a message explains. A `RunFailure` that it raises
+    is nobody's file's fault (a full disk): it is raised here and ends the work.
     """
     context = multiprocessing.get_context("spawn")
     queue = deque(range(len(jobs)))
@@ -64,6 +73,8 @@ def run_jobs(
                 event = _listen(worker, worker.pipe in ready, patience)
                 if event is None:
                     continue
+                if event.kind == "abort":
+                    raise RunFailure(event.value)
                 if event.kind != "progress":
                     left -= 1
                     worker.job = None
@@ -79,9 +90,23 @@ def run_jobs(
 def _hire(context: Any, function: Callable[..., Any]) -> _Worker:
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(function, theirs), daemon=True)
-    process.start()
+    with _without_interrupts():
+        process.start()
     theirs.close()
     return _Worker(process, ours)
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Children inherit an ignored Ctrl-C: it is ours to heed, and theirs would only fill the terminal."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _dismiss(worker: _Worker) -> None:
@@ -117,18 +142,21 @@ def _listen(worker: _Worker, ready: bool, patience: float) -> Event | None:
     return None
 
 
-def _work(function: Callable[[Any, Callable[[float], None]], Any], pipe: Connection) -> None:
+def _work(function: Callable[[Any, Beat], Any], pipe: Connection) -> None:
     """What a worker process does: a job after another until it is killed or its pipe closes."""
     beat = _Beat(pipe)
-    with contextlib.suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            job = pipe.recv()
-            try:
-                pipe.send(("done", function(job, beat)))
-            except BrokenPipeError:
-                raise
-            except Exception as e:
-                pipe.send(("failed", f"{type(e).__name__}: {e}"))
+            pipe.send(_outcome(function, pipe.recv(), beat))
+
+
+def _outcome(function: Callable[[Any, Beat], Any], job: Any, beat: Beat) -> tuple[str, Any]:
+    try:
+        return "done", function(job, beat)
+    except RunFailure as e:
+        return "abort", str(e)
+    except Exception as e:
+        return "failed", f"{type(e).__name__}: {e}"
 
 
 class _Beat:
@@ -136,8 +164,13 @@ class _Beat:
         self._pipe = pipe
         self._last = 0.0
 
-    def __call__(self, value: float) -> None:
+    def __call__(self, value: Any) -> None:
         now = time.monotonic()
-        if now - self._last >= BEAT_SECONDS:
-            self._last = now
-            self._pipe.send(("progress", value))
+        if now - self._last < BEAT_SECONDS:
+            return
+        self._last = now
+        try:
+            self._pipe.send(("progress", value() if callable(value) else value))
+        except (BrokenPipeError, ConnectionResetError):
+            # an orphan must stop here and now: as an OSError this would pass for a fault of the file
+            raise SystemExit from None

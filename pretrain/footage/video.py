@@ -10,20 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-import av.logging
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
+from av.stream import Disposition
 from jaxtyping import UInt8
 
+from pretrain.footage.clock import SEQUENCE_FPS, Clock
+from pretrain.footage.deinterlace import Deinterlacer
 from pretrain.footage.discover import sequence_images
+from pretrain.footage.packets import PacketDecoder, watch_errors
+from pretrain.footage.planes import PlaneMaker, Planes
+from pretrain.footage.sampling import Sampling
 
-SEQUENCE_FPS = 25.0
-"""Frame rate assumed for folders of numbered images, which carry no times."""
-MAX_PIXELS = 8192 * 8192
-"""Larger pictures are refused: a header can claim any size."""
+MAX_PIXELS = 8192 * 4608
+"""Larger pictures are refused: a header can claim any size, and a decoder may hold 17 pictures. 8K film passes."""
 
-_DIRECT = {"yuv420p", "yuvj420p"}
+_OPTIONS = {"max_pixels": str(MAX_PIXELS), "threads": "1"}
+_EVERYTHING = Sampling()
 
 
 class NoVideo(Exception):
@@ -31,17 +35,17 @@ class NoVideo(Exception):
 
 
 class CorruptVideo(Exception):
-    """The file is not a video that libav can read."""
+    """The file is not a video that libav can read, or nothing here can decode it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One decoded picture, upright."""
 
     index: int
-    """Number of the frame in the decoded file."""
+    """Number of the frame in the decoded file; with `keyframes`, where the others are not decoded, among key frames."""
     time: float
-    """Presentation time in seconds since the start of the stream."""
+    """Presentation time in seconds since the start of the stream; never before that of the frame before."""
     corrupt: bool
     """The decoder says that parts are missing; the planes are not to be trusted."""
     luma: UInt8[np.ndarray, "h w"]
@@ -52,25 +56,25 @@ class Frame:
     full_range: bool
     """Luma runs over 0-255 instead of 16-235."""
     bt709: bool
-    """Colour matrix of ITU-R BT.709 instead of BT.601."""
+    """Colour matrix of ITU-R BT.709 (or BT.2020, which is near it) instead of BT.601."""
 
 
 class VideoReader:
-    """Iterates over the frames of a video file or image-sequence folder.
+    """Iterates over the frames of a video file or image-sequence folder that `sampling` asks for.
 
-    After iteration `damaged_packets` counts the pieces that could not be decoded at all, and `missing_frames` how
-    many frames fewer came than the file's index promises.
+    Size and format may change from frame to frame. Planes may lie in the decoder's memory: they are not to be written.
+    After iteration `damaged_packets` counts the pieces of the file that the demuxer or decoder complained of, and
+    `missing_frames` how many frames fewer came than the file's index promises.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sampling: Sampling = _EVERYTHING) -> None:
         self.path = path
+        self.sampling = sampling
         self.damaged_packets = 0
         self.missing_frames = 0
-        self._packets = 0
 
     def __iter__(self) -> Iterator[Frame]:
         """Raises `OSError`, `NoVideo` or `CorruptVideo`, all of them before the first frame."""
-        av.logging.set_level(None)
         if self.path.is_dir():
             return self._images()
         if not stat.S_ISREG(self.path.stat().st_mode):  # opening a pipe would wait for ever
@@ -79,91 +83,75 @@ class VideoReader:
 
     def _video(self) -> Iterator[Frame]:
         with _open(self.path) as container:
-            if not container.streams.video:
+            stream = _video_stream(container)
+            if stream is None:
                 raise NoVideo(str(self.path))
-            stream = container.streams.video[0]
-            stream.codec_context.thread_count = 1  # files are the unit of parallel work
-            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-            clock = _Clock(stream)
-            for index, frame in enumerate(self._decode(container, stream)):
-                yield _to_frame(frame, index, clock(frame, index))
-            self.missing_frames = max(0, stream.frames - self._packets)
+            if stream.codec_context is None:
+                raise CorruptVideo(f"{self.path}: no decoder")
+            stream.codec_context.options = _OPTIONS
+            decoder = PacketDecoder(container, stream, self.sampling.keyframes)
+            try:
+                yield from self._picked(decoder, stream)
+            finally:
+                self.damaged_packets, self.missing_frames = decoder.damaged, decoder.missing
 
-    def _decode(self, container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except (FFmpegError, EOFError):
-                self.damaged_packets += 1
-                return
-            self._packets += packet.size > 0
-            try:
-                frames = packet.decode()
-            except (FFmpegError, EOFError):
-                self.damaged_packets += 1
+    def _picked(self, decoder: PacketDecoder, stream: av.VideoStream) -> Iterator[Frame]:
+        picked = self.sampling.picker()
+        planes = PlaneMaker()
+        for frame, (index, time, corrupt) in _whole(decoder, Clock.of(stream)):
+            if not picked(index, time):
                 continue
-            yield from frames
+            try:
+                yield Frame(index, time, corrupt, *planes(frame))
+            except (FFmpegError, ValueError):  # a pixel format that libswscale cannot read
+                decoder.damaged += 1
 
     def _images(self) -> Iterator[Frame]:
         images = sequence_images(self.path)
         if not images:
             raise OSError(f"{self.path} is a folder without numbered images")
+        picked = self.sampling.picker()
         index = 0
         for number, image in enumerate(images):
-            try:
-                # An open file, not a name: libav takes some image names for patterns of many files.
-                with image.open("rb") as file, av.open(file, "r", metadata_errors="replace") as container:
-                    frame = next(container.decode(video=0))
-            except (FFmpegError, EOFError, StopIteration, IndexError):
-                self.damaged_packets += 1
-                continue
-            yield _to_frame(frame, index, number / SEQUENCE_FPS)
+            time = number / SEQUENCE_FPS
+            if picked(index, time):
+                try:
+                    yield Frame(index, time, False, *_read_image(image))
+                except (FFmpegError, EOFError, StopIteration, IndexError, ValueError):
+                    self.damaged_packets += 1
+                    continue
             index += 1
 
 
-class _Clock:
-    """Presentation times since the start of the stream, whatever the container leaves out."""
-
-    def __init__(self, stream: av.VideoStream) -> None:
-        self.step = float(1 / (stream.average_rate or SEQUENCE_FPS))
-        base = stream.time_base
-        self.start = float(stream.start_time * base) if stream.start_time is not None and base else None
-
-    def __call__(self, frame: av.VideoFrame, index: int) -> float:
-        if frame.time is None:
-            return index * self.step
-        if self.start is None:
-            self.start = frame.time
-        return frame.time - self.start
-
-
 def _open(path: Path) -> InputContainer:
+    watch_errors()
     try:
         # Only local files: some formats are lists of addresses.
-        return av.open(str(path.absolute()), metadata_errors="replace", options={"protocol_whitelist": "file"})
+        options = _OPTIONS | {"protocol_whitelist": "file"}
+        return av.open(str(path.absolute()), metadata_errors="replace", options=options)
     except FFmpegError as e:
         if isinstance(e, OSError) and not isinstance(e, InvalidDataError):
             raise OSError(f"{path}: {e.strerror}") from e
         raise CorruptVideo(str(path)) from e
 
 
-def _to_frame(frame: av.VideoFrame, index: int, time: float) -> Frame:
-    full = frame.format.name.startswith("yuvj") or int(frame.color_range) == 2
-    bt709 = int(frame.colorspace) == 1
-    corrupt = bool(frame.is_corrupt)
-    turns = round(frame.rotation / 90) % 4
-    if frame.format.name not in _DIRECT:
-        frame = frame.reformat(format="yuv420p")
-    luma, blue, red = (_plane(frame, i, turns) for i in range(3))
-    return Frame(index, time, corrupt, luma, blue, red, full, bt709)
+def _video_stream(container: InputContainer) -> av.VideoStream | None:
+    """The stream that players show. A cover picture is none."""
+    films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    best = container.streams.best("video")
+    return best if best in films else (films[0] if films else None)  # pyright: ignore[reportReturnType]
 
 
-def _plane(frame: av.VideoFrame, number: int, turns: int) -> UInt8[np.ndarray, "h w"]:
-    """A plane as an array without a copy, unless the picture has to be turned by quarter turns anticlockwise."""
-    plane = frame.planes[number]
-    flat = np.frombuffer(plane, np.uint8)  # pyright: ignore[reportCallIssue, reportArgumentType]
-    rows = flat.reshape(plane.height, plane.line_size)[:, : plane.width]
-    return np.ascontiguousarray(np.rot90(rows, turns)) if turns else rows
+def _whole(decoder: PacketDecoder, clock: Clock) -> Iterator[tuple[av.VideoFrame, tuple[int, float, bool]]]:
+    """Frames without interlacing, with index, time and whether they are broken."""
+    deinterlacer: Deinterlacer[tuple[int, float, bool]] = Deinterlacer()
+    for index, (frame, damaged) in enumerate(decoder):
+        yield from deinterlacer(frame, (index, clock(frame.time), damaged))
+    yield from deinterlacer.finish()
+
+
+def _read_image(path: Path) -> Planes:
+    # An open file, not a name: libav takes some image names for patterns of many files.
+    with path.open("rb") as file, av.open(file, "r", metadata_errors="replace", options=_OPTIONS) as container:
+        container.streams.video[0].codec_context.options = _OPTIONS
+        return PlaneMaker()(next(container.decode(video=0)))

@@ -66,7 +66,9 @@ class HaarFinder:
         landmarks, points = (np.full((n, 2), np.nan, np.float32) for n in (68, 5))
         unsure = np.zeros(68, np.float32)
         faces = [
-            FoundFace(Box(*(float(c) * shrink for c in (x, y, x + w, y + h))), float(v), landmarks, points, unsure)
+            FoundFace(
+                Box(*(float(c) * shrink for c in (x, y, x + w, y + h))), float(v), landmarks, points, unsure, unsure
+            )
             for (x, y, w, h), v in zip(found, votes, strict=True)
         ]
         return sorted(faces, key=lambda f: (-f.score, f.box))

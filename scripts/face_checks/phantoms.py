@@ -75,7 +75,7 @@ def view_of(camera: tuple, band: dict, rng: np.random.Generator) -> View:
         angles[name] = drawn if name in band else getattr(camera, name)
     places = {name: getattr(camera, name) for name in ("x", "y", "scale")}
     shares = {**angles, **places, "gaze_x": 0.2 * rng.normal(), "gaze_y": 0.2 * rng.normal()}
-    return View(**{name: np.float32(shares[name]) for name in View._fields})
+    return View(**{name: np.float32(shares[name]) for name in View._fields if name in shares})
 
 
 def films(people: int, frames: int, seed: int) -> tuple[Face, list[dict[str, str]]]:

@@ -24,6 +24,11 @@ def run(capsys, *words):
         (["prepare", "x", "--out", "y", "--sise", "3"], "unknown argument '--sise'; did you mean '--size'?"),
         (["prepare", "nowhere", "--out", "y"], "nowhere"),
         (["prepare", "x", "--out", "y", "--size", "big"], "big"),
+        (["prepare", "x", "--out", "y", "--shard", "3"], "--shard 3: should be i/n"),
+        (["prepare", "x", "--out", "y", "--merge"], "nothing to merge"),
+        (["forget", "sub-01"], "required"),
+        (["forget", "sub-01", "nowhere"], "nowhere: no such file or folder"),
+        (["forget", "sub-01", "x", "--private", "nowhere"], "--private nowhere: no such key file"),
         (["pretrain", "pretrain/tinny", "--clips", "x", "--out", "y"], "did you mean 'pretrain/tiny'?"),
         (["pretrain", "pretrain/tiny", "--clips", "nowhere", "--out", "y"], "wince prepare"),
         (["pretrain", "pretrain/tiny", "--clips", "x", "--out", "y", "--stepz", "3"], "did you mean 'steps'?"),
@@ -79,7 +84,7 @@ def test_help_loads_nothing_that_computes():
 
 
 def test_every_command_has_help():
-    for command in ("demo", "phantom", "prepare", "pretrain", "embed", "personalize", "report", "doctor"):
+    for command in ("demo", "phantom", "prepare", "pretrain", "embed", "personalize", "report", "forget", "doctor"):
         with pytest.raises(SystemExit) as left:
             build_parser().parse_args([command, "--help"])
         assert left.value.code == 0

@@ -33,5 +33,7 @@ def moving_records(tracks=8, crops=100, size=32, seed=0):
                 time=time[part],
                 box=np.zeros((n, 4), np.float32),
                 measures=measures[part][:, : len(MEASURES)],
+                landmarks=np.zeros((n, 68, 2), np.float32),
+                points=np.zeros((n, 5, 2), np.float32),
                 quality=np.zeros((n, len(QUALITY)), np.float32),
             )

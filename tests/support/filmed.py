@@ -6,12 +6,16 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.filter import Graph
+from av.video.reformatter import ColorRange
 from jaxtyping import UInt8
 
 from personalize.phantom.cohort import write_cohort
 from personalize.phantom.scenarios.base import Extent
 
 FPS = 10
+SAME_EVERY_TIME = {"fflags": "bitexact"}
+"""Has libav leave out dates and random numbers."""
 
 
 def film_phantoms(folder: Path, seconds: float = 4) -> list[UInt8[np.ndarray, "t 160 160 3"]]:
@@ -39,24 +43,43 @@ def write_film(
     times: Sequence[float] | None = None,
     codec: str = "libx264",
     turned: int | None = None,
+    format: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    fps: int = FPS,
+    woven: bool = False,
+    container_options: dict[str, str] | None = None,
 ) -> Path:
-    """Writes RGB frames as a video, at the given presentation times (seconds) or at `FPS`.
+    """Writes RGB frames as a video, at the given presentation times (seconds) or at `fps`.
 
-    `turned` is the display rotation in degrees that the header asks for, as libav counts it.
+    `turned` is the display rotation in degrees that the header asks for, as libav counts it; `format` libav's name of
+    the pixel format; `woven` marks the frames as two fields, the upper one first.
     """
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            codec, rate=FPS, options={"crf": "18", "x264-params": "mbtree=0"} if codec == "libx264" else {}
-        )
+    fine = {"crf": "18", "x264-params": "mbtree=0"} if codec == "libx264" else {}
+    with av.open(str(path), "w", container_options=SAME_EVERY_TIME | (container_options or {})) as container:
+        stream = container.add_stream(codec, rate=fps, options=fine | (options or {}))
+        assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = format
+        if format.startswith("gray"):
+            stream.codec_context.color_range = ColorRange.JPEG  # libswscale makes grey so, but does not say it
+        if times is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
         if turned is not None:
             stream.set_display_rotation(turned)
         for i, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
             if times is not None:
-                stream.codec_context.time_base = Fraction(1, 1000)
                 frame.time_base, frame.pts = Fraction(1, 1000), round(1000 * times[i])
-            container.mux(stream.encode(frame))
+            elif woven:
+                frame.time_base, frame.pts = Fraction(1, fps), i
+            container.mux(stream.encode(_as_fields(frame.reformat(format=format)) if woven else frame))
         container.mux(stream.encode())
     return path
+
+
+def _as_fields(frame: av.VideoFrame) -> av.VideoFrame:
+    graph = Graph()
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
+    graph.link_nodes(source, graph.add("setfield", "tff"), graph.add("buffersink")).configure()
+    graph.vpush(frame)
+    return graph.vpull()

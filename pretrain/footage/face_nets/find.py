@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -32,6 +31,8 @@ GLANCE = 0.05
 """Least probability of a face, after a first look of the landmark net, at which it looks again."""
 ACCEPT = 0.79
 """Least score of a face."""
+KEEP = 0.65
+"""Least score of a face that is known to be about there, by the landmark net alone."""
 SHARED = 0.4
 """Boxes that have more in common are one face."""
 MOST = 32
@@ -58,6 +59,8 @@ class Marked(NamedTuple):
     """Probability of each point lying within `CLOSE` face widths of the truth."""
     chance: Float32[np.ndarray, "n"]
     """Probability of there being a face."""
+    seen: Float32[np.ndarray, "n 70"]
+    """Probability of each point being in sight."""
 
 
 class NetFinder:
@@ -72,15 +75,16 @@ class NetFinder:
         self._detect = _compiled(detector or read(lambda rngs: Detector(rngs=rngs), "detector"))
         self._mark = _compiled(landmarker or read(lambda rngs: Landmarker(rngs=rngs), "landmarker"))
 
-    def __call__(self, luma: UInt8[np.ndarray, "h w"]) -> list[FoundFace]:
-        """All faces found, surest first."""
+    def __call__(self, luma: UInt8[np.ndarray, "h w"], known: Sequence[Pose] = ()) -> list[FoundFace]:
+        """All faces found but for those at known poses, surest first."""
         for longest in LONGEST:
-            proposals = self.propose(luma, longest)
-            for turns in TURNS:
+            proposed = self.propose(luma, longest)
+            proposals = [p for p in proposed if not any(_overlap(p.pose, k) > SHARED for k in known)]
+            for turns in TURNS[:1] if known else TURNS:
                 faces = self._look(luma, [p.turned(turn) for p in proposals for turn in turns])
                 if faces:
                     return faces
-            if max(luma.shape) <= longest:
+            if known or max(luma.shape) <= longest:
                 break
         return []
 
@@ -104,17 +108,22 @@ class NetFinder:
     def mark(self, luma: UInt8[np.ndarray, "h w"], poses: Sequence[Pose]) -> Marked:
         """Looks for landmarks where faces are thought to be; nowhere is an answer, too."""
         if not poses:
-            return Marked(*(np.zeros((0, *shape), np.float32) for shape in ((POINTS, 2), (POINTS,), ())))
+            return Marked(*(np.zeros((0, *shape), np.float32) for shape in ((POINTS, 2), (POINTS,), (), (POINTS,))))
         frames = [crop_to_frame(pose, SIDE, MARGIN) for pose in poses]
         crops = np.zeros((1 << (len(poses) - 1).bit_length(), SIDE, SIDE), np.uint8)  # few sizes, few compilations
         crops[: len(poses)] = [warp(luma, matrix, SIDE) for matrix in frames]
-        points, spread, face, *_ = (np.asarray(part)[: len(poses)] for part in self._mark(crops))
+        points, spread, face, seen = (np.asarray(part)[: len(poses)] for part in self._mark(crops)[:4])
         places = points * (SIDE / MARGIN) + (SIDE - 1) / 2
         placed = [p @ matrix[:, :2].T + matrix[:, 2] for p, matrix in zip(places, frames, strict=True)]
         confidence = 1 - np.exp(-CLOSE * np.exp(-spread))
-        return Marked(
-            np.array(placed, np.float32), confidence.astype(np.float32), _probability(face).astype(np.float32)
-        )
+        values = (np.array(placed), confidence, _probability(face), _probability(seen))
+        return Marked(*(v.astype(np.float32) for v in values))
+
+    def look(self, luma: UInt8[np.ndarray, "h w"], poses: Sequence[Pose]) -> list[FoundFace | None]:
+        """The faces that are known to be about at these poses; None for each that is not there (any more)."""
+        said = self.mark(luma, poses)
+        scores = better_half(said.confidence) * said.chance**0.1
+        return [_found(said, n, float(score)) if score > KEEP else None for n, score in enumerate(scores)]
 
     def _look(self, luma: UInt8[np.ndarray, "h w"], proposals: Sequence[Proposal]) -> list[FoundFace]:
         """Those places that show faces."""
@@ -124,10 +133,15 @@ class NetFinder:
         chance = said.chance * np.array([p.chance for p in proposals])[likely]
         poses, scores = [pose_of(p[FIVE]) for p in said.points], better_half(said.confidence) * chance**0.1
         sure = [(float(scores[n]), poses[n], n) for n in range(len(poses)) if scores[n] > ACCEPT]
-        return [
-            FoundFace(Box(*pose.box), score, said.points[n, :68], said.points[n, FIVE], said.confidence[n, :68])
-            for score, pose, n in _strongest(sure, _hold)
-        ]
+        return [_found(said, n, score) for score, _, n in _strongest(sure, _hold)]
+
+
+def _found(said: Marked, n: int, score: float) -> FoundFace:
+    """The face at the n-th place."""
+    points = said.points[n]
+    return FoundFace(
+        Box(*pose_of(points[FIVE]).box), score, points[:68], points[FIVE], said.confidence[n, :68], said.seen[n, :68]
+    )
 
 
 def better_half(confidence: Float32[np.ndarray, "n 70"]) -> Float32[np.ndarray, "n"]:
@@ -164,5 +178,6 @@ def _hold(a: Pose, b: Pose) -> float:
 
 
 def _compiled(net: nnx.Module) -> Callable[[UInt8[np.ndarray, "n h w"]], Any]:
+    """The net as a function of pictures, its parameters built in as constants."""
     graph, params = nnx.split(net)
-    return partial(jax.jit(lambda params, pictures: nnx.merge(graph, params)(pictures.astype(jnp.float32))), params)
+    return jax.jit(lambda pictures: nnx.merge(graph, params)(pictures.astype(jnp.float32)))

@@ -1,4 +1,5 @@
-"""The landmark net: 68 landmarks and both pupils in a crop around a face, how sure each is, and whether it is a face.
+"""The landmark net: 68 landmarks and both pupils in a crop around a face, how sure each is, whether it is in sight, and
+whether there is a face.
 
 A small hourglass that ends in a map per point; a point is the mean of its map (integral regression, Sun 2018), which
 is finer than the map's grid and needs no threshold.
@@ -34,6 +35,8 @@ class Landmarks(NamedTuple):
     """Logarithm of the expected distance of each point from the truth, in widths of the face box."""
     face: Float[Array, "n"]
     """Logit of there being a face in the middle of the crop."""
+    seen: Float[Array, "n 70"]
+    """Logit of each point being in sight: not turned away, not covered."""
     maps: Float[Array, "n rows columns 70"]
     """Logits of where each point is, over a grid of the crop."""
 
@@ -52,6 +55,7 @@ class Landmarker(nnx.Module):
         self.join = Block(middle, rngs=rngs)
         self.maps = nnx.Linear(middle, POINTS, rngs=rngs)
         self.sure = nnx.Linear(coarse, POINTS + 1, rngs=rngs)
+        self.seen = nnx.Param(jnp.zeros((POINTS, middle + 1)))
 
     def __call__(self, crops: Float[Array, "n 96 96"]) -> Landmarks:
         """Crops of any brightness and contrast."""
@@ -60,10 +64,15 @@ class Landmarker(nnx.Module):
         eighth = self.eighth(quarter)
         sixteenth = self.sixteenth(eighth)
         deep = self.deep(eighth + _twice(sixteenth))
-        maps = self.maps(self.join(quarter + _twice(self.narrow(deep))))
-        points, width = _means(maps)
+        joined = self.join(quarter + _twice(self.narrow(deep)))
+        maps = self.maps(joined)
+        share = _shares(maps)
+        points, width = _means(share)
         rest = self.sure(nnx.relu(sixteenth).mean((1, 2)))
-        return Landmarks(points, rest[:, :POINTS] + jnp.log(width + 0.02), rest[:, POINTS], maps)
+        # Whether a point is in sight is read off where it lies.
+        there = jnp.einsum("nhwp,nhwc->npc", jax.lax.stop_gradient(share), joined)
+        seen = (there * self.seen[:, :-1]).sum(-1) + self.seen[:, -1]
+        return Landmarks(points, rest[:, :POINTS] + jnp.log(width + 0.02), rest[:, POINTS], seen, maps)
 
 
 def grid(cells: int) -> Float[Array, "cells"]:
@@ -82,11 +91,15 @@ def _twice(x: Float[Array, "n h w c"]) -> Float[Array, "n hh ww c"]:
     return jax.image.resize(x, (n, 2 * h, 2 * w, c), "bilinear")
 
 
-def _means(maps: Float[Array, "n h w p"]) -> tuple[Float[Array, "n p 2"], Float[Array, "n p"]]:
-    """Mean place and spread of each map, in widths of the face box from the middle."""
+def _shares(maps: Float[Array, "n h w p"]) -> Float[Array, "n h w p"]:
+    """Maps as probabilities that add up to 1."""
     n, h, w, p = maps.shape
-    share = jax.nn.softmax(maps.reshape(n, h * w, p), 1).reshape(n, h, w, p)
-    places = grid(w)
+    return jax.nn.softmax(maps.reshape(n, h * w, p), 1).reshape(maps.shape)
+
+
+def _means(share: Float[Array, "n h w p"]) -> tuple[Float[Array, "n p 2"], Float[Array, "n p"]]:
+    """Mean place and spread of each map, in widths of the face box from the middle."""
+    places = grid(share.shape[2])
     across, down = share.sum(1), share.sum(2)
     x, y = (jnp.einsum("nkp,k->np", marginal, places) for marginal in (across, down))
     spread = sum(

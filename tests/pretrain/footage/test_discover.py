@@ -1,3 +1,6 @@
+import errno
+import os
+
 import pytest
 
 from pretrain.errors import UserError
@@ -63,3 +66,38 @@ def test_the_same_file_twice_is_refused(tmp_path):
     _touch(tmp_path, "one/a.mp4")
     with pytest.raises(UserError, match="named twice"):
         discover([tmp_path, tmp_path / "one"])
+
+
+def test_a_folder_called_like_a_video_that_holds_no_footage_gets_a_row(tmp_path):
+    _touch(tmp_path, "a.mp4", "x.mp4/notes.txt", "y.mp4/deep/b.mkv")
+    found = discover([tmp_path])
+    assert [s.name for s in found.sources] == ["a.mp4", "x.mp4", "y.mp4/deep/b.mkv"]
+    assert found.ignored == 1
+
+
+def test_links_that_go_in_circles_get_a_row_and_are_not_followed(tmp_path):
+    _touch(tmp_path, "a.mp4")
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    (tmp_path / "up").symlink_to("..")
+    assert [s.name for s in discover([tmp_path]).sources] == ["a.mp4", "loop.mp4"]
+    assert [s.name for s in discover([tmp_path / "loop.mp4"]).sources] == ["loop.mp4"]
+
+
+def test_a_folder_that_cannot_be_opened_gets_a_row(tmp_path, monkeypatch):
+    """Simulated, since the superuser can open everything."""
+    _touch(tmp_path, "a.mp4", "closed/b.mp4")
+    walk = os.scandir
+
+    def guarded(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return walk(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    assert [s.name for s in discover([tmp_path]).sources] == ["a.mp4", "closed"]
+
+
+def test_names_may_hold_anything(tmp_path):
+    names = ["a\nb \N{GRINNING FACE}.mp4", '"quoted", and; more.mkv', " .avi"]
+    _touch(tmp_path, *names)
+    assert sorted(s.name for s in discover([tmp_path]).sources) == sorted(names)

@@ -4,10 +4,11 @@ import pytest
 
 from pretrain.errors import UserError
 from pretrain.footage.align import FIVE, Pose
-from pretrain.footage.faces import Box, FoundFace
+from pretrain.footage.faces import Box, FoundFace, look_by_finding, overlap
 from pretrain.footage.finders import make_finder
 from pretrain.footage.flow import fit_similarity
-from pretrain.footage.follow import PATIENCE_SECONDS, Follower, overlap
+from pretrain.footage.follow import CROWD_SECONDS, PATIENCE_SECONDS, Follower
+from pretrain.footage.head_pose import RIGID, SHAPE
 
 
 def _luma(frames):
@@ -18,14 +19,33 @@ def _tracks(frames, finder=None, max_faces=4, fps=10):
     """(frame, track, pose, finder's answer) of everything seen."""
     follower = Follower(finder or make_finder("nets"), max_faces)
     steps = [follower.step(f, i / fps) for i, f in enumerate(frames)]
-    return [(i, s.track, s.pose, s.finder) for i, step in enumerate(steps) for s in step.faces], steps
+    return [(i, s.track, s.pose, _answer(s)) for i, step in enumerate(steps) for s in step.faces], steps
+
+
+def _answer(sighting):
+    return "saw" if sighting.seen else "missed" if sighting.missed else "idle"
+
+
+class _Finder:
+    """Finds what it is told to."""
+
+    def __init__(self, find):
+        self.find = find
+
+    def __call__(self, luma, known=()):
+        return self.find(luma)
+
+    def look(self, luma, poses):
+        return [look_by_finding(self.find, luma, pose) for pose in poses]
 
 
 def _found(*box):
     """An upright face in a square box."""
     x0, y0, x1, y1 = box
     points = (FIVE * (x1 - x0) + ((x0 + x1) / 2, (y0 + y1) / 2) - 0.5).astype(np.float32)
-    return FoundFace(Box(*box), 1.0, np.zeros((68, 2), np.float32), points, np.ones(68, np.float32))
+    landmarks = np.zeros((68, 2), np.float32)
+    landmarks[list(RIGID)] = SHAPE[:, :2] * (x1 - x0) + ((x0 + x1) / 2 - 0.5, (y0 + y1) / 2 - 0.5)
+    return FoundFace(Box(*box), 1.0, landmarks, points, *(np.ones(68, np.float32) for _ in range(2)))
 
 
 def _shifted(frame, x, y):
@@ -111,7 +131,7 @@ def test_a_face_that_was_covered_for_a_moment_keeps_its_number_and_the_gap_stays
 def test_a_face_that_the_finder_no_longer_sees_is_given_up(films):
     """However well its texture can be followed."""
     calls = iter([[_found(40.0, 40.0, 110.0, 110.0)]])
-    seen, _ = _tracks(_luma([films[0][0]] * 40), finder=lambda luma: next(calls, []))
+    seen, _ = _tracks(_luma([films[0][0]] * 40), finder=_Finder(lambda luma: next(calls, [])))
     assert max(i for i, *_ in seen) / 10 <= PATIENCE_SECONDS + 0.1
     assert {answer for i, _, _, answer in seen if i > 0} == {"missed", "idle"}
 
@@ -119,11 +139,60 @@ def test_a_face_that_the_finder_no_longer_sees_is_given_up(films):
 def test_tracks_that_run_into_each_other_both_end():
     rng = np.random.default_rng(0)
     texture = cv2.GaussianBlur(rng.uniform(0, 255, (120, 240)), (0, 0), 2).astype(np.uint8)
-    follower = Follower(lambda luma: [_found(40.0, 30.0, 90.0, 80.0), _found(130.0, 30.0, 180.0, 80.0)], 4)
+    both = [_found(40.0, 30.0, 90.0, 80.0), _found(130.0, 30.0, 180.0, 80.0)]
+    follower = Follower(_Finder(lambda luma: both), 4)
     follower.step(texture, 0.0)
     follower._tracks[1].pose = Pose(75.0, 55.0, 50.0)
     follower._tracks[1].patch = follower._tracks[0].patch
     assert set(follower._end_mixed()) == {0, 1}
+
+
+def test_a_still_face_stays_still_in_noise(films):
+    """Crops of a still face move by less than 1 % of its width (standard deviation), whatever the sensor adds."""
+    rng = np.random.default_rng(0)
+    (still,) = _luma(films[0][:1])
+    noisy = [np.clip(still + rng.normal(0, 5, still.shape), 0, 255).astype(np.uint8) for _ in range(75)]
+    seen, _ = _tracks(noisy, fps=25)
+    assert [(i, t) for i, t, _, _ in seen] == [(i, 0) for i in range(75)]
+    poses = np.array([[p.x, p.y, p.size] for _, _, p, _ in seen])[10:]
+    assert (poses.std(0) / poses[:, 2].mean() < 0.01).all()
+
+
+def test_another_face_in_the_same_place_is_another_track(films):
+    """Even where the test for cuts saw nothing."""
+    follower = Follower(make_finder("nets"), 4)
+    follower._cuts = lambda luma: False
+    frames = _luma([*films[0][:20], *films[1][:20]])
+    tracks = [(i, s.track) for i, f in enumerate(frames) for s in follower.step(f, i / 10).faces]
+    assert not {t for i, t in tracks if i < 20} & {t for i, t in tracks if i >= 25}
+
+
+def test_few_frames_a_second_are_followed_by_looking_at_each(films):
+    """Optical flow knows nothing over a second: the finder looks at every frame instead."""
+    seen, _ = _tracks(_luma(films[0][::4]), fps=0.8)
+    assert [(i, t) for i, t, _, _ in seen] == [(i, 0) for i in range(len(films[0][::4]))]
+    assert {answer for *_, answer in seen} == {"saw"}
+
+
+def test_the_bright_room_behind_a_face_is_no_part_of_its_look(films):
+    """Half of the background turns from dark to light within a track: it goes on."""
+    frames = [f.copy() for f in [films[0][0]] * 30]
+    follower = Follower(make_finder("nets"), 4)
+    box = follower.step(_luma(frames[:1])[0], 0.0).faces[0].pose.box
+    edge = int(box[0] + 0.1 * (box[2] - box[0]))
+    for i, f in enumerate(frames):
+        f[:, :edge] = np.clip(20 + 12 * i, 0, 250)
+    seen, _ = _tracks(_luma(frames))
+    assert [(i, t) for i, t, _, _ in seen] == [(i, 0) for i in range(30)]
+
+
+def test_a_face_that_comes_later_is_found(films):
+    """While a face is in sight others are sought more and more rarely, but they are."""
+    empty = np.repeat(films[1][:1, :, :1], 160, axis=2)
+    late = [np.concatenate([films[0][i % 40], films[1][i % 40] if i >= 35 else empty[0]], axis=1) for i in range(75)]
+    seen, _ = _tracks(_luma(late))
+    first = min(i for i, _, p, _ in seen if p.x > 160)
+    assert 35 <= first <= 35 + 10 * CROWD_SECONDS + 1
 
 
 def test_unknown_finder_names_the_nearest():

@@ -4,16 +4,18 @@ import cv2
 import numpy as np
 import pytest
 
-from pretrain.clips.dataset import MAX_CROPS
+from pretrain.clips.dataset import MAX_CROPS, QUALITY
+from pretrain.footage.finders import make_finder
 from pretrain.footage.ingest import IngestOptions, ingest_file
 from pretrain.footage.manifest import parse_reason
+from pretrain.footage.sampling import Sampling
 from pretrain.footage.spool import SpoolWriter, read_spool
 from tests.support.filmed import plain, write_film
 
 
 def _ingest(path, **options):
     records = []
-    row = ingest_file(path, path.name, IngestOptions(size=48, **options), records.append)
+    row = ingest_file(path, path.name, IngestOptions(**{"size": 48, **options}), records.append)
     reasons = parse_reason(row.reason)
     assert row.frames_in == row.frames_face + row.frames_dropped
     assert row.crops == sum(len(r.frames) for r in records)
@@ -31,6 +33,39 @@ def test_every_frame_of_a_good_film_becomes_a_crop(tmp_path, films):
     assert record.time == pytest.approx(np.arange(40) / 10)
     assert record.frame_index.tolist() == list(range(40))
     assert cv2.imdecode(np.frombuffer(record.frames[0], np.uint8), cv2.IMREAD_COLOR).shape == (48, 48, 3)
+
+
+def test_landmarks_travel_with_the_crops(tmp_path, films):
+    """In every crop, also between two looks of the finder, they are where the finder finds them in the crop itself."""
+    _, (record,), _ = _ingest(write_film(tmp_path / "a.mp4", films[0]), size=112, margin=1.6)
+    find = make_finder("nets")
+    off = []
+    for jpeg, landmarks, points in zip(record.frames, record.landmarks, record.points, strict=True):
+        (face,) = find(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE))
+        off += [np.abs(face.landmarks - landmarks).mean(), np.abs(face.points - points).mean()]
+    assert np.median(off) < 0.01 * 112 and max(off) < 0.05 * 112
+
+
+def test_the_face_takes_up_the_asked_share_of_the_crop(tmp_path, films):
+    path = write_film(tmp_path / "a.mp4", films[0])
+    narrow, wide = (_ingest(path, size=112, margin=m)[1][0].landmarks for m in (1.2, 2.4))
+    spread = [np.ptp(points[:, :, 0], axis=1).mean() for points in (narrow, wide)]
+    assert spread[0] / spread[1] == pytest.approx(2, rel=0.02)
+
+
+def test_quality_tells_pose_and_certainty(tmp_path, films):
+    _, (record,), _ = _ingest(write_film(tmp_path / "a.mp4", films[0]))
+    quality = dict(zip(QUALITY, record.quality.T, strict=True))
+    assert np.abs([quality["yaw"], quality["pitch"], quality["roll"]]).max() < 40
+    assert quality["confidence"].min() > 0.6 and quality["occlusion"].max() < 0.3
+    assert quality["face_size"] == pytest.approx(record.box[:, 2] - record.box[:, 0], rel=1e-3)
+
+
+def test_few_frames_are_asked_for(tmp_path, films):
+    path = write_film(tmp_path / "a.mp4", np.concatenate([films[0], films[0][::-1]]))
+    row, (record,), _ = _ingest(path, sampling=Sampling(every=4))
+    assert (row.frames_in, row.frames_face) == (20, 20)
+    assert record.frame_index.tolist() == list(range(0, 80, 4))
 
 
 def test_times_of_crops_are_those_of_the_file(tmp_path, films):

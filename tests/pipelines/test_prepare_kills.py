@@ -1,0 +1,65 @@
+"""Real processes: killed ones leave work that ends with the same bytes, on a pool, on shards and on Beam."""
+
+import random
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.prepare import prepare
+from pipelines.prepare.partial import partial_folder
+from scripts.soak.kills import digest, finish, make_footage, torture
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory):
+    return make_footage(tmp_path_factory.mktemp("films") / "footage", people=2)
+
+
+@pytest.fixture(scope="module")
+def whole(footage, tmp_path_factory):
+    """Digest of the clips as an uninterrupted run makes them, and how long that took."""
+    out, start = tmp_path_factory.mktemp("whole") / "clips", time.monotonic()
+    finish(footage, out)
+    return digest(out), time.monotonic() - start
+
+
+def test_three_kills_and_the_same_bytes(footage, whole, tmp_path):
+    found = torture(footage, tmp_path / "run" / "clips", 0.7 * whole[1], random.Random(5), kills=3)
+    assert found.wrong == []
+    assert found.times
+    assert found.digest == whole[0]
+
+
+def test_a_disk_that_is_full_is_one_line_and_exit_1(footage, whole, tmp_path):
+    out = tmp_path / "clips"
+    words = ["prepare", str(footage), "--out", str(out), "--size", "48", "--workers", "1"]
+    small = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+    )
+    assert small.returncode == 1
+    errors = [line for line in small.stderr.splitlines() if not line.startswith("prepare ")]
+    assert len(errors) == 1
+    assert "cannot be written (File too large); what is finished is kept in" in errors[0]
+    assert not out.exists()
+    finish(footage, out)
+    assert digest(out) == whole[0]
+
+
+def test_beam_on_several_processes_makes_the_same_bytes(footage, whole, tmp_path):
+    pytest.importorskip("apache_beam", reason="Apache Beam is not installed (extra `beam`)")
+    out = tmp_path / "clips"
+    options = ["runner=DirectRunner", "direct_running_mode=multi_processing", "direct_num_workers=2"]
+    assert prepare([footage], out, size=48, beam=options) == 0
+    assert digest(out) == whole[0]
+    assert not partial_folder(out).exists()
