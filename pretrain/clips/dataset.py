@@ -87,7 +87,7 @@ class FaceClips(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """TFDS builder that packs records which somebody else has made."""
 
     VERSION = tfds.core.Version("2.0.0")
-    RELEASE_NOTES = {"2.0.0": "Landmarks, head pose and certainty with every crop.", "1.0.0": "First."}  # noqa: RUF012 (TFDS's protocol)
+    RELEASE_NOTES = {"2.0.0": "Landmarks, head pose and certainty with every crop."}  # noqa: RUF012 (TFDS's protocol)
 
     def __init__(self, records: Iterable[ClipRecord], crop_size: int, **kwargs: object) -> None:
         self._records = records
@@ -112,7 +112,8 @@ class FaceClips(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 def write_clips(records: Iterable[ClipRecord], out: Path, crop_size: int) -> None:
     """Writes records as a TFDS dataset whose files lie directly in `out` (which must exist, without a dataset).
 
-    Same records, same bytes. Nothing is left behind when `records` raises: the dataset is built in a scratch folder beside and then moved.
+    Same records, same bytes. Nothing is left behind when `records` raises: the dataset is built in a scratch folder
+    beside and then moved.
     TFDS orders records by a hash of their key, so the order in which they arrive does not matter.
     """
     with tempfile.TemporaryDirectory(dir=out, prefix="incomplete.") as scratch:
@@ -138,6 +139,10 @@ def open_clips(clips: Path) -> "tfds.core.DataSourceT":  # pyright: ignore[repor
     if not (clips / "features.json").is_file():
         raise UserError(f"{clips} is not a clip dataset (no features.json there): make one with `wince prepare`")
     builder: Any = tfds.builder_from_directory(str(clips))
+    if builder.version != FaceClips.VERSION:
+        raise UserError(
+            f"{clips} holds clips of version {builder.version}, not {FaceClips.VERSION}: run `wince prepare` again"
+        )
     return builder.as_data_source("train")
 
 

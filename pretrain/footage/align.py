@@ -74,22 +74,26 @@ def crop_to_frame(pose: Pose, side: int, margin: float = MARGIN) -> Float64[np.n
     )
 
 
-def warp(plane: UInt8[np.ndarray, "h w"], matrix: Float64[np.ndarray, "2 3"], side: int) -> UInt8[np.ndarray, "s s"]:
+def warp(
+    plane: UInt8[np.ndarray, "h w"], matrix: Float64[np.ndarray, "2 3"], side: int, rough: bool = False
+) -> UInt8[np.ndarray, "s s"]:
     """Square picture whose pixel p is the plane at `matrix` · p; beyond the plane's border the border is repeated.
 
-    Where the picture is less than half as fine as the plane, the plane is averaged first, so that nothing aliases.
+    Where the picture is less than half as fine as the plane, the plane is averaged first, so that nothing aliases;
+    `rough` averages over single pixels of each block only, which is faster.
     """
     factor = int(math.hypot(matrix[0, 0], matrix[1, 0]))
     if factor >= 2:
-        plane, matrix = _reduce(plane, matrix, side, factor)
+        plane, matrix = _reduce(plane, matrix, side, factor, (factor + 1) // 2 if rough else 1)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(plane, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
 def _reduce(
-    plane: UInt8[np.ndarray, "h w"], matrix: Float64[np.ndarray, "2 3"], side: int, factor: int
+    plane: UInt8[np.ndarray, "h w"], matrix: Float64[np.ndarray, "2 3"], side: int, factor: int, step: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The part of the plane that a crop shows, averaged over `factor` x `factor` pixels, and the matrix into it."""
+    """The part of the plane that a crop shows, averaged over each `step`-th of `factor` x `factor` pixels, and the
+    matrix into it."""
     corners = np.array([[0, side, 0, side], [0, 0, side, side], [1, 1, 1, 1]])
     x, y = matrix @ corners
     height, width = plane.shape
@@ -97,7 +101,7 @@ def _reduce(
     x0, x1 = _blocks(x.min(), x.max(), factor, width)
     y0, y1 = _blocks(y.min(), y.max(), factor, height)
     size = (max(1, (x1 - x0) // factor), max(1, (y1 - y0) // factor))
-    small = cv2.resize(plane[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(plane[y0:y1:step, x0:x1:step], size, interpolation=cv2.INTER_AREA)
     reduced = matrix / factor
     reduced[:, 2] += (0.5 / factor - 0.5) - np.array([x0, y0]) / factor
     return small, reduced

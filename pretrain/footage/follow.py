@@ -27,8 +27,8 @@ RETRY_SECONDS = 0.1
 """... and this often after it missed it."""
 FLOW_SECONDS = 0.25
 """Over longer gaps between frames flow says nothing, so that the finder looks at every frame."""
-SEARCH_SECONDS, VAIN_SECONDS, CROWD_SECONDS = 0.1, 0.5, 2.4
-"""New faces are sought after the first of these times, then after three times as long each time that none was found,
+SEARCH_SECONDS, VAIN_SECONDS, CROWD_SECONDS = 0.2, 0.5, 3.0
+"""New faces are sought after the first of these times, then after four times as long each time that none was found,
 up to the second while none is in sight and the third while some are."""
 PATIENCE_SECONDS = 1.0
 """A face that the finder did not see for this long is lost, however well its texture could be followed."""
@@ -75,11 +75,21 @@ class Sightings(NamedTuple):
     """The film was cut before this frame, which ended all tracks."""
 
 
+class _Patch(NamedTuple):
+    """The surroundings of a face, for optical flow."""
+
+    pixels: UInt8[np.ndarray, "s s"]
+    middle: complex
+    """Its middle in the frame."""
+    unit: complex
+    """Step in the frame from one of its pixels to the next on the right."""
+
+
 @dataclass
 class _Track:
     number: int
     pose: Pose
-    patch: UInt8[np.ndarray, "s s"]
+    patch: _Patch
     look: Float32[np.ndarray, "n"]
     face: Seen
     seen: float
@@ -138,17 +148,21 @@ class Follower:
         if self._gap > FLOW_SECONDS:
             return
         guess = _moved(track.pose, track.shift, 1.0, 0.0)
-        motion = follow_patch(track.patch, _patch(luma, guess))
+        patch = _patch(luma, guess)
+        motion = follow_patch(track.patch.pixels, patch.pixels)
         if motion is None or self._time - track.seen > PATIENCE_SECONDS or _outside(track.pose, luma):
             track.lost = True
             return
-        unit = track.pose.size * PATCH_MARGIN / PATCH * cmath.exp(1j * track.pose.roll)
-        step = _moved(guess, unit * motion.b, abs(motion.a), cmath.phase(motion.a))
+        # The face need not lie in the middle of either patch: carry its place from the one into the other.
+        before, after = track.patch, patch
+        turn = motion.a * after.unit / before.unit
+        middle = after.middle + after.unit * motion.b + turn * (complex(track.pose.x, track.pose.y) - before.middle)
+        step = Pose(middle.real, middle.imag, track.pose.size * abs(turn), track.pose.roll + cmath.phase(turn))
         track.shift = complex(step.x - track.pose.x, step.y - track.pose.y)
         pay = _PAY * track.debt
         track.debt = track.debt - pay
         track.pose = _moved(step, complex(pay[0], pay[1]) * step.size, math.exp(pay[2]), float(pay[3]))
-        track.patch = _patch(luma, track.pose)
+        track.patch = patch
 
     def _due(self, track: _Track) -> bool:
         fresh = track.tried == track.seen
@@ -207,7 +221,7 @@ class Follower:
                 self._take_up(seen, luma)
                 news = True
         longest = CROWD_SECONDS if self._active() else VAIN_SECONDS
-        self._pause = SEARCH_SECONDS if news else min(max(3 * self._pause, SEARCH_SECONDS), longest)
+        self._pause = SEARCH_SECONDS if news else min(max(4 * self._pause, SEARCH_SECONDS), longest)
 
     def _take_up(self, seen: Seen, luma: UInt8[np.ndarray, "h w"]) -> None:
         """Continues the lost track to which a face belongs, or begins a new one."""
@@ -227,8 +241,9 @@ def _moved(pose: Pose, by: complex, scale: float, turn: float) -> Pose:
     return Pose(pose.x + by.real, pose.y + by.imag, pose.size * scale, pose.roll + turn)
 
 
-def _patch(luma: UInt8[np.ndarray, "h w"], pose: Pose) -> UInt8[np.ndarray, "s s"]:
-    return warp(luma, crop_to_frame(pose, PATCH, PATCH_MARGIN), PATCH)
+def _patch(luma: UInt8[np.ndarray, "h w"], pose: Pose) -> _Patch:
+    pixels = warp(luma, crop_to_frame(pose, PATCH, PATCH_MARGIN), PATCH, rough=True)
+    return _Patch(pixels, complex(pose.x, pose.y), pose.size * PATCH_MARGIN / PATCH * cmath.exp(1j * pose.roll))
 
 
 def _look(luma: UInt8[np.ndarray, "h w"], pose: Pose) -> Float32[np.ndarray, "n"]:

@@ -30,7 +30,7 @@ FRONT = 0.5
 NOISE, SPREAD = 0.03, 0.7
 """Assumed error of a landmark in widths of the box, and spread of yaw and pitch in radians: what little the landmarks
 of a dim face say of its turn is not believed."""
-ROUNDS = 3
+ROUNDS = 2
 
 _ONES = np.ones(len(RIGID))
 _TURNS = np.diag([1.0, 1, 0, 0, 0, 0])
