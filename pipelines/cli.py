@@ -129,7 +129,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     c = _add(commands, "forget", _forget, "remove a person from clips, cohorts, features and predictions")
     c.add_argument("participant", metavar="PARTICIPANT", help="such as sub-01, or the name of a folder or file")
-    c.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="any of these, or folders that hold them")
+    c.add_argument(
+        "paths", type=Path, nargs="+", metavar="PATH", help="any of these and runs, or folders that hold them"
+    )
     c.add_argument("--private", type=Path, metavar="KEYFILE", help="the key that the clips were prepared with")
 
     _add(commands, "doctor", _doctor, "check that this machine has what is needed")

@@ -88,6 +88,11 @@ def parts_of(name: str) -> set[str]:
     return parts
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a name is one that `hide_name` gives."""
+    return bool(_HIDDEN.fullmatch(PurePosixPath(name).name))
+
+
 def _hash(key: bytes, purpose: str, text: str) -> str:
     return hmac.digest(key, f"{purpose}\0{text}".encode(), "sha256").hex()
 

@@ -84,16 +84,16 @@ def remove(path: Path) -> None:
 def copy_without(
     source: Path, target: Path, drop: Callable[[Path], bool], edit: Callable[[Path, Path], bool] = lambda a, b: False
 ) -> None:
-    """A copy of a folder by hard links, without what is to `drop`; `edit` may write a file's copy itself."""
+    """A copy of a folder by hard links, without what is to `drop`; `edit` may write an entry's copy itself."""
     target.mkdir(mode=source.stat().st_mode & 0o777)
     for entry in sorted(source.iterdir()):
         copy = target / entry.name
         if drop(entry):
             continue
-        if entry.is_dir() and not entry.is_symlink():
-            copy_without(entry, copy, drop, edit)
-        elif entry.is_symlink() or not edit(entry, copy):
+        if entry.is_symlink():
             _link(entry, copy)
+        elif not edit(entry, copy):
+            copy_without(entry, copy, drop, edit) if entry.is_dir() else _link(entry, copy)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -27,13 +27,13 @@ def forget(participant: str, paths: Sequence[Path], *, private: Path | None = No
     if not changes and not learnt and not recovered:
         where = f"{len(places)} places" if len(places) > 1 else str(places[0].path)
         raise UserError(f"no such person in {where}; nothing was changed")
+    if learnt:  # said first: nobody can tell any more once the person has left the clips
+        print("What these runs have learnt cannot be removed: delete them, and train again if need be.")
+        print("\n".join(f"  {line}" for line in learnt), flush=True)
     if changes:
         carry_out(changes)
     for change in changes:
         print(f"{change.path}: {change.removed} removed; read again: 0 left")
     if others:
-        print(f"not looked into: {len(others)} files of other kinds, such as {others[0]}")
-    if learnt:
-        print("What these runs have learnt cannot be removed: delete them, and train again if need be.")
-        print("\n".join(f"  {line}" for line in learnt))
+        print(f"not looked into: {len(others)} links or files of other kinds, such as {others[0]}")
     return 0

@@ -1,5 +1,6 @@
 """Where a person can be: the places that the paths of the command name or hold."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -33,10 +34,12 @@ class Place(NamedTuple):
 
 
 def find_places(paths: Sequence[Path]) -> tuple[list[Place], list[Path], bool]:
-    """The places in or under `paths`, files there of no known kind, and whether an interrupted run was put in order.
+    """The places in or under `paths`, links and files there of no known kind, and whether an interrupted run was put in
+    order.
 
     Raises `UserError` for a path that is not there or holds no place.
     """
+    paths = [Path(os.path.realpath(path)) for path in paths]  # the person is where a link leads to
     recovered = [place for path in paths for place in _interrupted(path) if recover(place)]
     places: dict[Path, Place] = {}
     others: list[Path] = []
@@ -47,12 +50,15 @@ def find_places(paths: Sequence[Path]) -> tuple[list[Place], list[Path], bool]:
         found = list(_search(path))
         if not any(isinstance(one, Place) for one in found):
             raise UserError(f"{path} holds no clips, cohort, features or run")
-        places |= {one.path.resolve(): one for one in found if isinstance(one, Place)}
+        places |= {one.path: one for one in found if isinstance(one, Place)}
         others += [one for one in found if isinstance(one, Path)]
     return list(places.values()), others, bool(recovered)
 
 
 def _search(path: Path) -> Iterator[Place | Path]:
+    if path.is_symlink():  # replacing the link would leave the person where it leads to
+        yield path
+        return
     for is_kind, forget in KINDS:
         if is_kind(path):
             yield Place(path, forget)

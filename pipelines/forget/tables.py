@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 
 from pipelines.forget.change import Change
 from pipelines.forget.person import Person
+from pipelines.private import is_hidden
+from pretrain.errors import UserError
 
 PEOPLE = ("participant_id", "participant")
 """Columns whose cells are participants."""
@@ -31,12 +33,14 @@ def forget_in_parquet(file: Path, person: Person) -> Change | None:
 
 
 def rows_of(file: Path, person: Person) -> np.ndarray:
-    """Which rows of a Parquet table are the person's."""
+    """Which rows of a Parquet table are the person's. `UserError` if its names are hidden and there is no key."""
     known = set(pq.read_schema(file).names)
     gone = np.zeros(pq.read_metadata(file).num_rows, bool)
     for column in (*PEOPLE, SOURCE):
         if column in known:
             cells = pd.read_parquet(file, columns=[column])[column].astype(str)
+            if column == SOURCE and person.key is None and any(map(is_hidden, cells.unique())):
+                raise UserError(f"{file} holds hidden names: give their key file with --private; nothing was changed")
             gone |= cells.isin(list(person.among(cells.unique()))).to_numpy()
     return gone
 
@@ -44,6 +48,19 @@ def rows_of(file: Path, person: Person) -> np.ndarray:
 def named_rows(file: Path, person: Person) -> list[str]:
     """The rows of a Parquet table that are the person's, in words."""
     return [f"row {row} of {file.name}" for row in np.flatnonzero(rows_of(file, person))]
+
+
+def rows_below(folder: Path, person: Person) -> list[str]:
+    """The person's rows in all Parquet tables in or under a folder, in words."""
+    return [row for table in sorted(folder.rglob("*.parquet")) for row in named_rows(table, person)]
+
+
+def edit_parquet(file: Path, new: Path, person: Person) -> bool:
+    """Writes a Parquet table without the person under another name; False where there is nothing to do."""
+    if file.suffix != ".parquet" or not file.is_file() or not (gone := rows_of(file, person)).any():
+        return False
+    drop_rows(file, new, gone)
+    return True
 
 
 def drop_rows(file: Path, new: Path, gone: np.ndarray) -> None:

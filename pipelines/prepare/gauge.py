@@ -1,5 +1,6 @@
 """How far the work is: bytes of all files, since their durations are not known before they are read."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,20 +27,17 @@ class Tally:
         self.seconds, self.faces = 0.0, 0
 
     def read(self) -> Reading:
-        """The state now."""
-        return Reading(self.seconds, self.faces, read_so_far(self._path))
+        """The state now; what is read before the first frame, for the checksum, is no progress."""
+        return Reading(self.seconds, self.faces, read_so_far(self._path) if self.seconds else 0)
 
 
 def read_so_far(path: Path) -> int:
     """Where in a file this process is reading; 0 where the system does not tell (Linux does) or nothing is open."""
-    try:
-        real = path.resolve()
-        for entry in DESCRIPTORS.iterdir():
+    real = path.resolve()
+    for entry in DESCRIPTORS.iterdir() if DESCRIPTORS.is_dir() else ():
+        with contextlib.suppress(OSError):  # a descriptor that was closed in between, such as that of this listing
             if entry.readlink() == real:
-                position = (DESCRIPTORS.with_name("fdinfo") / entry.name).read_text().split(None, 2)[1]
-                return int(position)
-    except OSError:  # a descriptor that was closed in between
-        pass
+                return int((DESCRIPTORS.with_name("fdinfo") / entry.name).read_text().split(None, 2)[1])
     return 0
 
 

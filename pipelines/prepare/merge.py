@@ -18,6 +18,8 @@ from pretrain.footage.ingest import IngestOptions
 from pretrain.footage.manifest import NAME, ManifestRow, write_manifest
 
 CONFIG = "config.json"
+UNFINISHED = "clips"
+"""Where in the folder of work in progress the dataset is written."""
 LISTED = 20
 """Files that are not done are named up to this number."""
 
@@ -40,7 +42,7 @@ def write_dataset(
 ) -> None:
     """Turns the folder of work in progress into the clips `out`, which appear whole or not at all."""
     sweep(folder)
-    clips = folder / "clips"
+    clips = folder / UNFINISHED
     shutil.rmtree(clips, ignore_errors=True)
     if not any(row.crops for row in rows):
         print("no face in any file: a manifest, but no clips")

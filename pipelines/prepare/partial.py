@@ -12,6 +12,7 @@ are whole and the footage is as it was. Whatever else lies there is half done an
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -36,7 +37,9 @@ class Stamp(NamedTuple):
 
 
 def partial_folder(out: Path) -> Path:
-    """Where the work on the clips `out` lies until they are whole."""
+    """Where the work on the clips `out` lies until they are whole; `UserError` if `out` has no name of its own."""
+    if out.name in ("", ".."):
+        raise UserError(f"--out {out}: name a folder that is not there yet, such as {out / 'clips'}")
     return out.with_name(out.name + ENDING)
 
 
@@ -117,7 +120,8 @@ def sweep(folder: Path) -> None:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Writes a file that is there whole or not at all, whatever happens; the folder is on the disk afterwards too."""
-    scratch = path.with_name(f"{path.name}.{os.getpid()}{SCRATCH_ENDING}")
+    # Shares begin at the same time on machines whose processes may well have the same number.
+    scratch = path.with_name(f"{path.name}.{secrets.token_hex(8)}{SCRATCH_ENDING}")
     try:
         with scratch.open("wb") as file:
             file.write(content)

@@ -17,7 +17,8 @@ def print_totals(rows: Sequence[ManifestRow], ignored: int, now: Sequence[Manife
     print(f"{frames} frames, {faces} with a face; {crops} crops in {tracks} tracks")
     video = sum(row.seconds for row in now)
     if now:
-        rates = f"{video / max(seconds, 1e-9):.1f} x real time, {sum(r.crops for r in now) / seconds:.0f} faces/s"
+        spent = max(seconds, 1e-9)
+        rates = f"{video / spent:.1f} x real time, {sum(r.crops for r in now) / spent:.0f} faces/s"
         print(f"{footage_time(video)} of video in {duration(seconds)}: {rates}")
 
 

@@ -1,14 +1,14 @@
 """Upright square crops of a face at any pose, cut straight from the planes of a frame.
 
-In a crop the box of a face takes up 1 / `MARGIN` of the side and lies in the middle. A box lies around five points of
-the face as `FIVE` says, which is about where OpenCV's frontal Haar cascade puts it. For that cascade the features of a
-frontal, neutral face are here, as fractions of the crop's side (read off mean crops of 23 real clips; of phantoms in
-brackets):
+In a crop the box of a face takes up 1 / `MARGIN` of the side and lies in the middle. A box lies around the five points
+of a frontal, neutral face as `FIVE` says, so that they are here, as fractions of the crop's side:
 
-    pupils        x 0.35 and 0.65, y 0.41 (0.44)
-    brows         x 0.26-0.45 and 0.55-0.74, y 0.34 (0.34)
-    mouth         x 0.39-0.61, y 0.72 (0.77)
-    tip of chin   y 0.93
+    pupils            x 0.35 and 0.65, y 0.41
+    tip of the nose   x 0.50, y 0.58
+    mouth's corners   x 0.39 and 0.61, y 0.72
+
+Finders give the box of the points themselves (`pose_of`). Crops of footage follow the head (`head_pose`), whose box is
+about the same as long as it looks ahead, and neither shrinks when it turns nor moves with the mouth.
 """
 
 import cmath
@@ -49,12 +49,12 @@ class Pose:
         return self.x - half, self.y - half, self.x + half, self.y + half
 
 
-def pose_of(points: Float[np.ndarray, "5 2"], count: int = 5) -> Pose:
-    """Pose whose box lies around the first `count` of five points of a face as it lies around `FIVE`, by least squares.
+def pose_of(points: Float[np.ndarray, "5 2"]) -> Pose:
+    """Pose whose box lies around five points of a face as it lies around `FIVE`, by least squares.
 
     `points` as in `FoundFace`, whose pixel centres are integers. At least two of them must differ.
     """
-    plane, template = points[:count].astype(float) @ (1, 1j), FIVE[:count] @ (1, 1j)
+    plane, template = points.astype(float) @ (1, 1j), FIVE @ (1, 1j)
     middle, about = plane.mean(), template - template.mean()
     turn = complex(np.conj(about) @ (plane - middle)) / float(np.sum(np.abs(about) ** 2))
     centre = middle - turn * template.mean() + (0.5 + 0.5j)

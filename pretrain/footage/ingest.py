@@ -18,7 +18,10 @@ from pretrain.footage.finders import make_finder
 from pretrain.footage.follow import Follower, Sightings
 from pretrain.footage.manifest import ManifestRow, format_reason
 from pretrain.footage.sampling import Sampling
-from pretrain.footage.video import CorruptVideo, NoVideo, VideoReader
+from pretrain.footage.video import CorruptVideo, Frame, NoVideo, VideoReader
+
+_BLOCK = 1 << 20
+"""Bytes that are read at a time for a checksum."""
 
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -59,16 +62,16 @@ def ingest_file(
 ) -> ManifestRow:
     """Reads a video file or image-sequence folder, gives its records to `emit` and returns its manifest row.
 
-    `beat` is called with the seconds of video done after every frame. Whatever is wrong with the file ends up in the
-    row; only mistakes in the options raise.
+    `beat` is called with the seconds of video done for every decoded frame, asked for or not, and all along the
+    checksum before them. Whatever is wrong with the file ends up in the row; only mistakes in the options raise.
     """
     finder = make_finder(options.faces, options.face_weights)
-    progress, reader = _Progress(Ledger()), VideoReader(path, options.sampling)
+    progress, reader = _Progress(Ledger()), VideoReader(path, options.sampling, beat)
     failure, wrong = None, {}
     digest = ""
     try:
-        digest = file_digest(path)
-        for record in _records(reader, source, options, finder, progress, beat):
+        digest = file_digest(path, lambda: beat(0.0))
+        for record in _records(reader, source, options, finder, progress):
             emit(record)
     except NoVideo:
         failure, wrong = "no_video", {"no_stream": 1}
@@ -85,16 +88,22 @@ def failed_row(source: str, reason: str) -> ManifestRow:
     return ManifestRow(source, "unreadable", format_reason({reason: 1}), 0, 0, 0, 0, 0, 0.0, "")
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of an image sequence."""
+def file_digest(path: Path, beat: Callable[[], None] = lambda: None) -> str:
+    """SHA-256 of a file, or of the names and contents of an image sequence; `OSError` where one cannot be read.
+
+    `beat` is called all along: hours of film on a slow disk take minutes.
+    """
     digest = hashlib.sha256()
-    if not path.is_dir():
-        if not path.is_file():  # reading a pipe would wait for ever
-            raise OSError(f"{path} is not a regular file")
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    for image in sequence_images(path):
-        digest.update(image.name.encode("utf-8", "surrogateescape") + b"\0" + image.read_bytes())
+    sequence = path.is_dir()
+    for file in sequence_images(path) if sequence else [path]:
+        if not file.is_file():  # reading a pipe would wait for ever
+            raise OSError(f"{file} is not a regular file")
+        if sequence:
+            digest.update(file.name.encode("utf-8", "surrogateescape") + b"\0")
+        with file.open("rb") as content:
+            while block := content.read(_BLOCK):
+                digest.update(block)
+                beat()
     return digest.hexdigest()
 
 
@@ -104,28 +113,36 @@ def _records(
     options: IngestOptions,
     finder: FaceFinder,
     progress: _Progress,
-    beat: Callable[[float], None],
 ) -> Iterator[ClipRecord]:
     follower = Follower(finder, options.max_faces)
     shape = CropShape(options.size, options.margin)
     collectors: dict[int, TrackCollector] = {}
-    for frame in reader:
-        _clock(progress, frame.time)
-        beat(progress.seconds)
-        if frame.corrupt:
-            progress.ledger.add(frame.index, "corrupt_frame")
-            continue
-        progress.ledger.add(frame.index)
-        seen = follower.step(frame.luma, frame.time)
-        yield from _end_tracks(collectors, seen, progress)
-        for sighting in seen.faces:
-            if sighting.track not in collectors:
-                collectors[sighting.track] = TrackCollector(source, sighting.track, shape, progress.ledger)
-            yield from collectors[sighting.track].add(frame, sighting)
-        for number in collectors.keys() - {s.track for s in seen.faces}:
-            collectors[number].lose()
+    failure = None
+    try:
+        for frame in _sound(reader, progress):
+            seen = follower.step(frame.luma, frame.time)
+            yield from _end_tracks(collectors, seen, progress)
+            for sighting in seen.faces:
+                if sighting.track not in collectors:
+                    collectors[sighting.track] = TrackCollector(source, sighting.track, shape, progress.ledger)
+                yield from collectors[sighting.track].add(frame, sighting)
+            for number in collectors.keys() - {s.track for s in seen.faces}:
+                collectors[number].lose()
+    except (NoVideo, CorruptVideo, OSError) as error:  # what was seen before it counts, and must be counted
+        failure = error
     everything = Sightings([], list(collectors), cut=False)
     yield from _end_tracks(collectors, everything, progress)
+    if failure:
+        raise failure
+
+
+def _sound(reader: VideoReader, progress: _Progress) -> Iterator[Frame]:
+    """Takes all frames up and gives those that are not broken."""
+    for frame in reader:
+        _clock(progress, frame.time)
+        progress.ledger.add(frame.index, "corrupt_frame" if frame.corrupt else "no_face")
+        if not frame.corrupt:
+            yield frame
 
 
 def _end_tracks(collectors: dict[int, TrackCollector], seen: Sightings, progress: _Progress) -> Iterator[ClipRecord]:

@@ -75,7 +75,7 @@ class Measurer:
         values = np.full((len(greys), len(MEASURES)), np.nan, np.float32)
         for n, even in zip(read, flat, strict=True):
             values[n] = self._measure(greys[n], even, times[n])
-        return _filled(values, times)
+        return _filled(values, times, read)
 
     def _due(self, times: Float[np.ndarray, "n"]) -> list[int]:
         """Crops that are read off, the first of the run always."""
@@ -121,14 +121,18 @@ def flatten(grey: UInt8[np.ndarray, "s s"]) -> UInt8[np.ndarray, "s s"]:
     return np.clip(detail / np.maximum(spread, 4) * 40 + 128, 0, 255).astype(np.uint8)
 
 
-def _filled(values: Float32[np.ndarray, "n m"], times: Float[np.ndarray, "n"]) -> Float32[np.ndarray, "n m"]:
-    """Values with the unknown ones after the first known one interpolated."""
+def _filled(
+    values: Float32[np.ndarray, "n m"], times: Float[np.ndarray, "n"], read: list[int]
+) -> Float32[np.ndarray, "n m"]:
+    """Values with those of the crops that were not read interpolated, except before the first known one."""
     out = values.copy()
+    unread = np.ones(len(times), bool)
+    unread[read] = False
     for column in out.T:
         known = np.isfinite(column)
         if known.any():
-            later = ~known & (times > times[known][0])
-            column[later] = np.interp(times[later], times[known], column[known])
+            between = unread & (times > times[known][0])
+            column[between] = np.interp(times[between], times[known], column[known])
     return out
 
 

@@ -99,8 +99,8 @@ class PacketDecoder:
         return packets - frames if every else 0
 
     def _note_end(self, packet: av.Packet) -> None:
-        if packet.pts is not None and packet.time_base:
-            self._end = max(self._end, float(packet.pts * packet.time_base))
+        if packet.pts is not None and packet.time_base:  # where few frames make a second, each lasts long
+            self._end = max(self._end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
 
     def _ends_early(self) -> int:
         return int(self._promised_end > self._end + END_SLACK)

@@ -5,7 +5,7 @@ crop. PyAV neither rotates nor complains about broken frames by itself.
 """
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +67,13 @@ class VideoReader:
     `missing_frames` how many frames fewer came than the file's index promises.
     """
 
-    def __init__(self, path: Path, sampling: Sampling = _EVERYTHING) -> None:
+    def __init__(
+        self, path: Path, sampling: Sampling = _EVERYTHING, beat: Callable[[float], None] = lambda seconds: None
+    ) -> None:
+        """`beat` is called with the time of every decoded frame, whether it is asked for or not."""
         self.path = path
         self.sampling = sampling
+        self._beat = beat
         self.damaged_packets = 0
         self.missing_frames = 0
 
@@ -99,6 +103,7 @@ class VideoReader:
         picked = self.sampling.picker()
         planes = PlaneMaker()
         for frame, (index, time, corrupt) in _whole(decoder, Clock.of(stream)):
+            self._beat(time)
             if not picked(index, time):
                 continue
             try:
@@ -114,6 +119,7 @@ class VideoReader:
         index = 0
         for number, image in enumerate(images):
             time = number / SEQUENCE_FPS
+            self._beat(time)
             if picked(index, time):
                 try:
                     yield Frame(index, time, False, *_read_image(image))

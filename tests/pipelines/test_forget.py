@@ -127,7 +127,7 @@ def test_all_kinds_in_one_folder_and_the_runs_that_cannot_be_cleaned(tmp_path, c
     assert "lost: cannot tell" in said
     assert "personal: its models and scores were made with this person" in said
     assert "innocent" not in said
-    assert "not looked into: 1 files of other kinds" in said
+    assert "not looked into: 1 links or files of other kinds" in said
     assert "sub-01" not in said
     with pytest.raises(UserError, match="no such person"):
         forget("sub-01", [clips, everything / "features.parquet", everything / "cohort"])
@@ -146,6 +146,85 @@ def test_private_clips_forget_with_their_key_only(tmp_path):
     assert digest(clips) == before
     assert forget("sub-01", [clips], private=key) == 0
     assert digest(clips) == digest(never)
+
+
+def test_hidden_names_without_their_key_are_no_proof_of_absence(tmp_path, capsys):
+    key, clips = tmp_path / "key", tmp_path / "clips"
+    make_clips(clips, private=key)
+    make_run(tmp_path / "run", {"clips": str(clips)})
+    assert forget("sub-01", [tmp_path / "run"]) == 0
+    assert "cannot tell" in capsys.readouterr().out
+    features = tmp_path / "features.parquet"
+    pd.DataFrame({"source": sorted({r.source for r in read_clips(clips)})}).to_parquet(features)
+    with pytest.raises(UserError, match="holds hidden names"):
+        forget("sub-01", [features])
+    assert forget("sub-01", [features], private=key) == 0
+    assert len(pd.read_parquet(features)) == 4
+
+
+def test_clips_and_features_within_a_cohort_or_clips_forget_too(tmp_path, capsys):
+    key, cohort = tmp_path / "key", make_cohort(tmp_path / "cohort")
+    clips = make_clips(cohort / "derivatives" / "clips")
+    hidden = make_clips(cohort / "derivatives" / "hidden", private=key)
+    make_features(cohort / "features.parquet")
+    make_features(clips / "features.parquet")
+    with pytest.raises(UserError, match="name its key file"):
+        forget("sub-01", [cohort])
+    assert forget("sub-01", [cohort], private=key) == 0
+    left = set(names(["sub-010", "sub-02"]))
+    assert {r.source for r in read_clips(clips)} == left
+    assert len({r.source for r in read_clips(hidden)}) == len(left)
+    for table in (cohort / "features.parquet", clips / "features.parquet"):
+        assert set(pd.read_parquet(table)["source"]) == left
+    make_features(clips / "features.parquet")
+    assert forget("sub-01", [clips]) == 0
+    assert "2 rows of features removed" in capsys.readouterr().out
+    assert set(pd.read_parquet(clips / "features.parquet")["source"]) == left
+
+
+def test_the_place_that_a_link_leads_to_forgets(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    clips, features = make_clips(folder / "clips"), make_features(folder / "features.parquet")
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "clips").symlink_to(clips)
+    (study / "loop").symlink_to(study)
+    make_features(study / "own.parquet")
+    assert forget("sub-01", [study / "clips"]) == 0
+    assert (study / "clips").is_symlink()
+    assert {r.source for r in read_clips(clips)} == set(names(["sub-010", "sub-02"]))
+    monkeypatch.chdir(study)
+    assert forget("sub-01", [Path()]) == 0
+    assert "not looked into: 2 links or files" in capsys.readouterr().out
+    assert set(pd.read_parquet("own.parquet")["source"]) == set(names(["sub-010", "sub-02"]))
+    assert len(pd.read_parquet(features)) == 6
+
+
+def test_runs_are_listed_before_the_proof_of_it_goes(tmp_path, monkeypatch, capsys):
+    clips = make_clips(tmp_path / "clips")
+    make_run(tmp_path / "run", {"clips": str(clips)})
+
+    def killed(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(change_module, "swap", killed)
+    with pytest.raises(KeyboardInterrupt):
+        forget("sub-01", [clips, tmp_path / "run"])
+    assert f"run: trained on {clips}" in capsys.readouterr().out
+
+
+def test_half_done_work_in_progress_goes_too(tmp_path):
+    """A kill leaves records without a row, and a dataset that is half written: nobody can tell whose they are."""
+    footage = write_footage(tmp_path / "footage", names(PEOPLE))
+    prepare([footage], tmp_path / "clips", shard="1/1")
+    partial = tmp_path / "clips.partial"
+    (partial / "files" / "0123.records.abc.tmp").write_bytes(b"face")
+    (partial / "files" / "0123.records").write_bytes(b"face")
+    (partial / "clips" / "incomplete.abc").mkdir(parents=True)
+    assert forget("sub-01", [partial]) == 0
+    assert sorted(p.name for p in partial.iterdir()) == ["begun.json", "files", "lock", "lock.1-of-1"]
+    assert len(list((partial / "files").iterdir())) == 2 * 4
 
 
 def test_work_in_progress_forgets_too(tmp_path):

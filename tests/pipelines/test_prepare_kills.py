@@ -1,7 +1,6 @@
 """Real processes: killed ones leave work that ends with the same bytes, on a pool, on shards and on Beam."""
 
 import random
-import resource
 import subprocess
 import sys
 import time
@@ -40,13 +39,9 @@ def test_three_kills_and_the_same_bytes(footage, whole, tmp_path):
 def test_a_disk_that_is_full_is_one_line_and_exit_1(footage, whole, tmp_path):
     out = tmp_path / "clips"
     words = ["prepare", str(footage), "--out", str(out), "--size", "48", "--workers", "1"]
-    small = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
-    )
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); "
+    limited += "from pipelines.cli import main; sys.exit(main())"
+    small = subprocess.run([sys.executable, "-c", limited, *words], cwd=ROOT, capture_output=True, text=True)
     assert small.returncode == 1
     errors = [line for line in small.stderr.splitlines() if not line.startswith("prepare ")]
     assert len(errors) == 1

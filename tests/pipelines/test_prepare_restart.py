@@ -4,11 +4,12 @@ import errno
 import fcntl
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from pipelines.prepare import command, merge, prepare
-from pipelines.prepare.partial import FILES, pair, partial_folder
+from pipelines.prepare.partial import BEGUN, FILES, pair, partial_folder, write_whole
 from pretrain.clips.dataset import read_clips
 from pretrain.errors import RunFailure, UserError
 from pretrain.footage.manifest import read_manifest
@@ -190,6 +191,26 @@ def test_contradictions_are_refused_before_anything_is_written(hands, footage, t
     with pytest.raises(UserError, match=says):
         prepare([footage], tmp_path / "clips", **options)
     assert [p.name for p in tmp_path.iterdir()] == ["footage"]
+
+
+@pytest.mark.parametrize("out", [".", ".."])
+def test_clips_need_a_folder_of_their_own(hands, footage, out):
+    with pytest.raises(UserError, match="name a folder that is not there yet"):
+        prepare([footage], Path(out))
+
+
+def test_two_machines_may_begin_at_once_with_the_same_process_number(tmp_path, monkeypatch):
+    file, rename = tmp_path / BEGUN, Path.rename
+
+    def meanwhile(path, target):
+        monkeypatch.setattr(Path, "rename", rename)
+        write_whole(file, b"same")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", meanwhile)
+    write_whole(file, b"same")
+    assert [p.name for p in tmp_path.iterdir()] == [BEGUN]
+    assert file.read_bytes() == b"same"
 
 
 def contents(folder):

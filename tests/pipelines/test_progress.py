@@ -1,9 +1,11 @@
 """Plain progress lines: how far, how long still, counted from where the work really began."""
 
+import os
+
 import pytest
 
 from pipelines import progress as module
-from pipelines.prepare.gauge import Gauge, Reading, read_so_far
+from pipelines.prepare.gauge import DESCRIPTORS, Gauge, Reading, Tally, read_so_far
 from pipelines.progress import duration, progress
 from pretrain.footage.manifest import ManifestRow
 
@@ -63,4 +65,18 @@ def test_the_system_tells_where_a_file_is_read(tmp_path):
     assert read_so_far(path) == 0
     with path.open("rb", buffering=0) as file:
         file.read(300)
-        assert read_so_far(path) in (300, 0)  # 0 where there is no /proc
+        assert read_so_far(path) == (300 if DESCRIPTORS.is_dir() else 0)
+
+
+def test_what_is_read_before_the_first_frame_is_no_progress(tmp_path):
+    """The checksum reads the whole file first. A descriptor that was closed meanwhile does not hide the open one."""
+    path = tmp_path / "film"
+    path.write_bytes(bytes(1000))
+    closed = os.open(os.devnull, os.O_RDONLY)
+    with path.open("rb", buffering=0) as file:
+        os.close(closed)
+        file.read(300)
+        tally = Tally(path)
+        assert tally.read() == Reading(0.0, 0, 0)
+        tally.seconds = 1.0
+        assert tally.read() == Reading(1.0, 0, 300 if DESCRIPTORS.is_dir() else 0)

@@ -10,6 +10,7 @@ from pretrain.footage.ingest import IngestOptions, ingest_file
 from pretrain.footage.manifest import parse_reason
 from pretrain.footage.sampling import Sampling
 from pretrain.footage.spool import SpoolWriter, read_spool
+from pretrain.footage.video import VideoReader
 from tests.support.filmed import plain, write_film
 
 
@@ -116,6 +117,32 @@ def test_dark_and_blurred_faces_are_dropped(tmp_path, films):
         kept = {int(i) for r in records for i in r.frame_index}
         assert not kept & set(range(10, 20)), name
         assert row.status == "ok"
+
+
+def test_an_error_in_the_middle_costs_no_frame_before_it(tmp_path, films, monkeypatch):
+    """As of a disk that fails; what was given out and what was still held back are both counted."""
+    whole = VideoReader.__iter__
+
+    def broken(reader):
+        for frame in whole(reader):
+            if frame.index == 70:
+                raise OSError("no such device")
+            yield frame
+
+    path = write_film(tmp_path / "a.mp4", np.concatenate([films[0], films[0][::-1]]))
+    monkeypatch.setattr(VideoReader, "__iter__", broken)
+    row, records, reasons = _ingest(path)
+    assert (row.status, row.frames_in, row.tracks, len(records)) == ("partial", 70, 1, 2)
+    assert reasons == {"not_readable": 1}
+
+
+def test_it_gets_on_as_long_as_anything_is_read(tmp_path, films):
+    """Along the checksum, then with every decoded frame, however few are asked for: else it would pass for stuck."""
+    path, beats = write_film(tmp_path / "a.mp4", films[0]), []
+    row = ingest_file(path, "a", IngestOptions(sampling=Sampling(every=40)), lambda record: None, beats.append)
+    assert row.frames_in == 1
+    assert len(beats) > 40
+    assert beats[-40:] == pytest.approx(np.arange(40) / 10)
 
 
 def test_hostile_files(tmp_path, films):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pretrain.clips.dataset import ClipRecord, write_clips
+from pretrain.clips.dataset import MEASURES, QUALITY, ClipRecord, write_clips
 from pretrain.errors import UserError
 from pretrain.footage.manifest import (
     ManifestRow,
@@ -28,8 +28,10 @@ def _record(track, frames):
         np.array(frames, np.int64),
         np.array(frames) / 10,
         np.zeros((n, 4), np.float32),
-        np.zeros((n, 5), np.float32),
-        np.zeros((n, 3), np.float32),
+        np.zeros((n, 68, 2), np.float32),
+        np.zeros((n, 5, 2), np.float32),
+        np.zeros((n, len(MEASURES)), np.float32),
+        np.zeros((n, len(QUALITY)), np.float32),
     )
 
 

@@ -86,6 +86,15 @@ def test_frames_that_a_decoder_swallows_are_missing(tmp_path):
     assert len(list(reader)) + reader.missing_frames == 24
 
 
+@pytest.mark.parametrize("ending", ["mkv", "webm", "mp4", "avi"])
+def test_the_last_of_few_frames_lasts_long(tmp_path, ending):
+    """At one frame a second a film ends a second after its last frame begins."""
+    codec = "libvpx-vp9" if ending == "webm" else "libx264"
+    reader = VideoReader(write_film(tmp_path / f"a.{ending}", plain(6), codec=codec, fps=1))
+    assert len(list(reader)) == 6
+    assert (reader.damaged_packets, reader.missing_frames) == (0, 0)
+
+
 def test_sound_films_have_nothing_to_report(real_videos):
     for path in real_videos:
         reader = VideoReader(path)

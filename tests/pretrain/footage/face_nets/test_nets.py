@@ -5,13 +5,13 @@ import pytest
 from flax import nnx
 
 from pretrain.footage.face_nets.detector import STRIDE, Detector, levelled
-from pretrain.footage.face_nets.landmarker import MARGIN, POINTS, SIDE, Landmarker, _means, grid, standardised
+from pretrain.footage.face_nets.landmarker import MARGIN, POINTS, SIDE, Landmarker, _means, _shares, grid, standardised
 
 
 def test_a_point_is_the_mean_of_its_map():
     """Against a loop over cells."""
     maps = jax.random.normal(jax.random.PRNGKey(0), (2, 6, 6, 3)) * 3
-    points, spread = _means(maps)
+    points, spread = _means(_shares(maps))
     for n in range(2):
         for p in range(3):
             share = np.exp(np.asarray(maps[n, :, :, p], np.float64))
@@ -29,7 +29,18 @@ def test_a_point_is_the_mean_of_its_map():
 
 def test_a_peaked_map_gives_its_cell():
     maps = jnp.full((1, 8, 8, 1), -50.0).at[0, 2, 5, 0].set(50.0)
-    assert np.allclose(_means(maps)[0][0, 0], (grid(8)[5], grid(8)[2]), atol=1e-6)
+    assert np.allclose(_means(_shares(maps))[0][0, 0], (grid(8)[5], grid(8)[2]), atol=1e-6)
+
+
+def test_whether_a_point_is_in_sight_is_read_off_where_it_lies():
+    """Its logit follows the net's own features there, and nothing else."""
+    net = Landmarker(rngs=nnx.Rngs(0))
+    crops = jax.random.uniform(jax.random.PRNGKey(1), (2, SIDE, SIDE)) * 100 + 50
+    assert np.allclose(net(crops).seen, 0)
+    net.seen[...] = jnp.zeros_like(net.seen[...]).at[3, -1].set(2.0).at[5, 0].set(1.0)
+    seen = np.asarray(net(crops).seen)
+    assert np.allclose(seen[:, 3], 2.0) and np.abs(seen[:, 5]).min() > 0
+    assert np.allclose(np.delete(seen, [3, 5], axis=1), 0)
 
 
 def test_the_landmark_net_does_not_mind_brightness_and_contrast():
