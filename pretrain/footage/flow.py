@@ -1,5 +1,6 @@
 """How a face moved from one frame to the next: sparse optical flow and a robust similarity."""
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -47,6 +48,19 @@ def follow_patch(before: UInt8[np.ndarray, "s s"], after: UInt8[np.ndarray, "s s
         return None
     fit, agreeing = fit_similarity(_START[good], _complex(there[good]))
     return fit if agreeing.sum() >= _MIN_INLIERS * len(_START) else None
+
+
+def likeness(before: UInt8[np.ndarray, "s s"], after: UInt8[np.ndarray, "s s"], motion: Similarity) -> float:
+    """Correlation of the middle of two patches after the motion between them."""
+    (ar, ai), (br, bi), c = (motion.a.real, motion.a.imag), (motion.b.real, motion.b.imag), (PATCH - 1) / 2
+    # Pixel p of the moved patch is `after` at a (p - c) + b + c, and only those of the middle are made.
+    start = PATCH // 4
+    matrix = np.array([[ar, -ai, br + c - (ar - ai) * (c - start)], [ai, ar, bi + c - (ar + ai) * (c - start)]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(after, matrix, (PATCH // 2, PATCH // 2), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    a, b = (part.astype(np.float32) for part in (before[start:-start, start:-start], moved))
+    a, b = a - cv2.mean(a)[0], b - cv2.mean(b)[0]
+    return float(np.vdot(a, b)) / max(math.sqrt(float(np.vdot(a, a)) * float(np.vdot(b, b))), 1e-3)
 
 
 def _complex(points: Float32[np.ndarray, "n 1 2"]) -> Complex128[np.ndarray, "n"]:

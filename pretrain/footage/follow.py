@@ -2,8 +2,9 @@
 
 A track is one face in one shot. Its pose comes from flow, frame by frame, which is steady but drifts; every few frames
 the finder looks at it again, which jitters but does not drift, and pulls it back gently. A cut of the film ends all
-tracks. Two tracks that run into each other both end, since nobody can tell afterwards which is which. A face that was
-out of sight for a moment keeps its number if it reappears near by and looks alike; the gap stays a gap.
+tracks, and another face in the same place ends one. Two tracks that run into each other both end, since nobody can tell
+afterwards which is which. A face that was out of sight for a moment keeps its number if it reappears near by and looks
+alike; the gap stays a gap.
 """
 
 import cmath
@@ -18,7 +19,7 @@ from jaxtyping import Float32, UInt8
 from pretrain.footage.align import Pose, crop_to_frame, warp
 from pretrain.footage.cuts import CutTest
 from pretrain.footage.faces import SAME_PLACE, FaceFinder, FoundFace, overlap
-from pretrain.footage.flow import PATCH, PATCH_MARGIN, follow_patch
+from pretrain.footage.flow import PATCH, PATCH_MARGIN, follow_patch, likeness
 from pretrain.footage.head_pose import HeadPose, head_pose
 
 LOOK_SECONDS = 0.2
@@ -27,17 +28,22 @@ RETRY_SECONDS = 0.1
 """... and this often after it missed it."""
 FLOW_SECONDS = 0.25
 """Over longer gaps between frames flow says nothing, so that the finder looks at every frame."""
-SEARCH_SECONDS, VAIN_SECONDS, CROWD_SECONDS = 0.2, 0.5, 3.0
+SEARCH_SECONDS, VAIN_SECONDS, CROWD_SECONDS = 0.1, 0.2, 3.0
 """New faces are sought after the first of these times, then after four times as long each time that none was found,
 up to the second while none is in sight and the third while some are."""
 PATIENCE_SECONDS = 1.0
 """A face that the finder did not see for this long is lost, however well its texture could be followed."""
 MEMORY_SECONDS = 1.5
 """A lost face can take up its track again for this long."""
-SAME_LOOK, SAME_PERSON = 0.55, 0.75
+SAME_LOOK, SAME_PERSON = 0.65, 0.85
 """Least correlation between the looks of one face at two confirmations, and before and after it was out of sight. On 43
-real clips: of one face at two confirmations never below 0.59; between people 0.57 in the middle, 0.84 at the 95th
-percentile."""
+real clips: of one face at two confirmations 0.59 and 0.64 at least on two clips and more on the others; between people
+0.57 in the middle, 0.84 at the 95th percentile."""
+OTHER_FACE, SUDDEN, SUDDEN_RATIO = 0.25, 0.12, 5.0
+"""A face that changes by more than the first from one frame to the next, or by more than the second and so many times
+as much as lately, is another one. On 33 real clips no face changes by more than 0.1, but for quick turns (0.22)."""
+MIXED, HELD = 0.3, 0.6
+"""Faces that share more of both boxes, or of the smaller one, have run into each other."""
 
 _LOOK, _LOOK_MARGIN = 24, 0.9
 _ROWS, _COLUMNS = (np.mgrid[0:_LOOK, 0:_LOOK] + 0.5) / _LOOK - 0.5
@@ -95,6 +101,10 @@ class _Track:
     seen: float
     """When the finder last saw it."""
     tried: float
+    change: float = 0.0
+    """What usually is not alike (`likeness`) from frame to frame."""
+    swapped: bool = False
+    """There suddenly is another face."""
     confirmations: int = 1
     lost: bool = False
     shift: complex = 0j
@@ -121,14 +131,15 @@ class Follower:
         cut = self._cuts(luma) or time < self._time
         self._time, self._gap = time, time - self._time
         ended = self._end(self._tracks) if cut else []
-        if cut:
-            self._pause = 0.0
         for track in self._active():
             self._advance(track, luma)
+        ended += self._end([t for t in self._tracks if t.swapped])
         self._confirm([t for t in self._active() if self._due(t)], luma)
         ended += self._end_mixed()
-        self._search(luma)
+        if cut or ended:
+            self._pause = 0.0
         ended += self._end([t for t in self._tracks if t.lost and time - t.seen > MEMORY_SECONDS + PATIENCE_SECONDS])
+        self._search(luma)
         return Sightings([self._sighting(t) for t in self._active()], ended, cut)
 
     def _active(self) -> list[_Track]:
@@ -150,9 +161,13 @@ class Follower:
         guess = _moved(track.pose, track.shift, 1.0, 0.0)
         patch = _patch(luma, guess)
         motion = follow_patch(track.patch.pixels, patch.pixels)
-        if motion is None or self._time - track.seen > PATIENCE_SECONDS or _outside(track.pose, luma):
+        late = self._time - track.seen > PATIENCE_SECONDS
+        if motion is None or late or _outside(track.pose, luma):
             track.lost = True
             return
+        change = 1 - likeness(track.patch.pixels, patch.pixels, motion)
+        track.swapped = change > OTHER_FACE or change > max(SUDDEN, SUDDEN_RATIO * track.change)
+        track.change = 0.8 * track.change + 0.2 * change
         # The face need not lie in the middle of either patch: carry its place from the one into the other.
         before, after = track.patch, patch
         turn = motion.a * after.unit / before.unit
@@ -180,7 +195,7 @@ class Follower:
                 track.lost = self._gap > FLOW_SECONDS
                 continue
             look = _look(luma, head.pose)
-            if float(look @ track.look) < SAME_LOOK:
+            if float(look @ track.look) < (SAME_PERSON if self._gap > FLOW_SECONDS else SAME_LOOK):
                 track.lost = True
                 continue
             self._correct(track, head.pose, luma)
@@ -202,8 +217,7 @@ class Follower:
     def _end_mixed(self) -> list[int]:
         """Ends tracks that lie on one another."""
         active = self._active()
-        mixed = [t for t in active if any(o is not t and overlap(o.pose.box, t.pose.box) > 0.3 for o in active)]
-        return self._end(mixed)
+        return self._end([t for t in active if any(o is not t and _mixed(o.pose, t.pose) for o in active)])
 
     def _search(self, luma: UInt8[np.ndarray, "h w"]) -> None:
         """Looks for faces in the whole picture: continues lost tracks and begins new ones."""
@@ -227,12 +241,13 @@ class Follower:
         """Continues the lost track to which a face belongs, or begins a new one."""
         pose = seen.head.pose
         look, patch = _look(luma, pose), _patch(luma, pose)
-        for track in self._tracks:
-            if track.lost and _near(track.pose, pose) and float(track.look @ look) > SAME_PERSON:
-                track.pose, track.patch, track.face, track.lost = pose, patch, seen, False
-                track.seen = track.tried = self._time
-                track.shift, track.debt, track.confirmations = 0j, np.zeros(4, np.float32), 1
-                return
+        near = [t for t in self._tracks if t.lost and _near(t.pose, pose)]
+        track = max(near, key=lambda t: float(t.look @ look), default=None)
+        if track and float(track.look @ look) > SAME_PERSON:
+            track.pose, track.patch, track.face, track.lost = pose, patch, seen, False
+            track.seen = track.tried = self._time
+            track.shift, track.debt, track.confirmations = 0j, np.zeros(4, np.float32), 1
+            return
         self._tracks.append(_Track(self._count, pose, patch, look, seen, self._time, self._time))
         self._count += 1
 
@@ -266,6 +281,13 @@ def _touches(a: Pose, b: Pose) -> bool:
 
 def _near(a: Pose, b: Pose) -> bool:
     return math.hypot(a.x - b.x, a.y - b.y) < 0.75 * a.size and abs(math.log(a.size / b.size)) < 0.4
+
+
+def _mixed(a: Pose, b: Pose) -> bool:
+    common = overlap(a.box, b.box)
+    smaller = min(a.size, b.size) ** 2
+    held = common / (1 + common) * (a.size**2 + b.size**2) / smaller  # from the share of the union
+    return common > MIXED or held > HELD
 
 
 def _outside(pose: Pose, luma: UInt8[np.ndarray, "h w"]) -> bool:

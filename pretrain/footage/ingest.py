@@ -130,8 +130,8 @@ def _records(
                 collectors[number].lose()
     except (NoVideo, CorruptVideo, OSError) as error:  # what was seen before it counts, and must be counted
         failure = error
-    everything = Sightings([], list(collectors), cut=False)
-    yield from _end_tracks(collectors, everything, progress)
+    end = Sightings([], list(collectors), cut=False)
+    yield from _end_tracks(collectors, end, progress, sure=True)
     if failure:
         raise failure
 
@@ -145,10 +145,15 @@ def _sound(reader: VideoReader, progress: _Progress) -> Iterator[Frame]:
             yield frame
 
 
-def _end_tracks(collectors: dict[int, TrackCollector], seen: Sightings, progress: _Progress) -> Iterator[ClipRecord]:
+def _end_tracks(
+    collectors: dict[int, TrackCollector], seen: Sightings, progress: _Progress, sure: bool = False
+) -> Iterator[ClipRecord]:
+    """Ends tracks; unless the film was cut or is over (`sure`), nobody knows whom the last crops show."""
     for number in seen.ended:
         collector = collectors.pop(number, None)
         if collector:
+            if not (seen.cut or sure):
+                collector.lose()
             yield from collector.finish(seen.cut)
             progress.crops += collector.crops
             progress.tracks += collector.crops > 0

@@ -56,16 +56,16 @@ class PacketDecoder:
         """All packets, and an empty one at the end that makes the decoder give what it holds back."""
         failures = 0
         while failures < MAX_READ_ERRORS:
-            before = _errors()
+            before = errors_so_far()
             try:
                 for packet in self._container.demux(self._stream):
-                    self.damaged += int(packet.is_corrupt or _errors() > before)
+                    self.damaged += int(packet.is_corrupt or errors_so_far() > before)
                     failures = 0
                     if self._promised_end:
                         self._note_end(packet)
                     yield packet
-                    before = _errors()
-                self.damaged += int(_errors() > before)
+                    before = errors_so_far()
+                self.damaged += int(errors_so_far() > before)
                 return
             except (FFmpegError, EOFError):
                 self.damaged += 1
@@ -77,13 +77,13 @@ class PacketDecoder:
         yield last
 
     def _decode(self, packet: av.Packet) -> Iterator[tuple[av.VideoFrame, bool]]:
-        before = _errors()
+        before = errors_so_far()
         try:
             frames = self._context.decode(packet)
         except (FFmpegError, EOFError):
             self.damaged += 1
             return
-        complaint = _errors() > before
+        complaint = errors_so_far() > before
         self.damaged += int(complaint)
         for frame in frames:
             if self._keys_only and not frame.key_frame:  # not all decoders heed skip_frame
@@ -122,5 +122,6 @@ def _promised_end(container: InputContainer, stream: av.VideoStream) -> float:
         return container.duration / av.time_base if alone and container.duration else 0.0
 
 
-def _errors() -> int:
+def errors_so_far() -> int:
+    """How many errors libav has logged in this process."""
     return av.logging.get_last_error()[0]

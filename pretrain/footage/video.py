@@ -19,7 +19,7 @@ from jaxtyping import UInt8
 from pretrain.footage.clock import SEQUENCE_FPS, Clock
 from pretrain.footage.deinterlace import Deinterlacer
 from pretrain.footage.discover import sequence_images
-from pretrain.footage.packets import PacketDecoder, watch_errors
+from pretrain.footage.packets import PacketDecoder, errors_so_far, watch_errors
 from pretrain.footage.planes import PlaneMaker, Planes
 from pretrain.footage.sampling import Sampling
 
@@ -115,14 +115,17 @@ class VideoReader:
         images = sequence_images(self.path)
         if not images:
             raise OSError(f"{self.path} is a folder without numbered images")
+        watch_errors()
         picked = self.sampling.picker()
         index = 0
         for number, image in enumerate(images):
             time = number / SEQUENCE_FPS
             self._beat(time)
             if picked(index, time):
+                before = errors_so_far()
                 try:
-                    yield Frame(index, time, False, *_read_image(image))
+                    planes = _read_image(image)
+                    yield Frame(index, time, errors_so_far() > before, *planes)
                 except (FFmpegError, EOFError, StopIteration, IndexError, ValueError):
                     self.damaged_packets += 1
                     continue
