@@ -31,6 +31,8 @@ HOPELESS = frozenset(["zero_bytes", "text", "truncated", "audio_only", "one_fram
 """Kinds of which nothing may end as `ok`. What is left of the others can be a good film: a bad duration beside a true
 index, a header of 16k beside a stream that knows better, 400 bytes of which libav misses none. The superuser may read
 what has no permission."""
+LENGTHLESS = (".mpg", ".ts")
+"""A stream of these says nowhere how long it should be: cut between two pictures it is a shorter film."""
 
 
 @dataclass(frozen=True)

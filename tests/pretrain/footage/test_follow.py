@@ -2,13 +2,15 @@ import cv2
 import numpy as np
 import pytest
 
+from personalize.phantom.face.render import render
 from pretrain.errors import UserError
 from pretrain.footage.align import FIVE, Pose
 from pretrain.footage.faces import Box, FoundFace, look_by_finding, overlap
 from pretrain.footage.finders import make_finder
 from pretrain.footage.flow import fit_similarity
-from pretrain.footage.follow import CROWD_SECONDS, PATIENCE_SECONDS, Follower
+from pretrain.footage.follow import CROWD_SECONDS, PATIENCE_SECONDS, Follower, _mixed
 from pretrain.footage.head_pose import RIGID, SHAPE
+from tests.support.portraits import plain, row, stack
 
 
 def _luma(frames):
@@ -158,13 +160,31 @@ def test_a_still_face_stays_still_in_noise(films):
     assert (poses.std(0) / poses[:, 2].mean() < 0.01).all()
 
 
-def test_another_face_in_the_same_place_is_another_track(films):
+@pytest.mark.parametrize("fps", [25, 10, 0.8])
+def test_another_face_in_the_same_place_is_another_track(films, fps):
     """Even where the test for cuts saw nothing."""
     follower = Follower(make_finder("nets"), 4)
     follower._cuts = lambda luma: False
-    frames = _luma([*films[0][:20], *films[1][:20]])
-    tracks = [(i, s.track) for i, f in enumerate(frames) for s in follower.step(f, i / 10).faces]
-    assert not {t for i, t in tracks if i < 20} & {t for i, t in tracks if i >= 25}
+    step = 1 if fps > 1 else 4
+    first, second = films[0][:24:step], films[1][:24:step]
+    frames = _luma([*first, *second])
+    tracks = [(i, s.track) for i, f in enumerate(frames) for s in follower.step(f, i / fps).faces]
+    before, after = ({t for i, t in tracks if late == (i >= len(first))} for late in (False, True))
+    assert len(before) == len(after) == 1 and before != after
+
+
+def test_a_blink_in_a_dark_face_is_no_other_face():
+    """Eyes that shut from one frame to the next, where they are all that stands out."""
+    looks = {"skin": [0.2, 0.14, 0.12], "sclera": 1.4}
+    shut, wide = (render(stack([plain(row(lids=lids), looks, scale=0.5)]), 160)[0] for lids in (1.0, 0.0))
+    seen, _ = _tracks(_luma([shut if i in (20, 21) else wide for i in range(40)]), fps=25)
+    assert [(i, t) for i, t, _, _ in seen] == [(i, 0) for i in range(40)]
+
+
+def test_a_small_face_before_a_large_one_is_one_too_many():
+    large = Pose(100.0, 100.0, 80.0)
+    assert _mixed(large, Pose(110.0, 105.0, 30.0))
+    assert not _mixed(large, Pose(165.0, 100.0, 60.0))
 
 
 def test_few_frames_a_second_are_followed_by_looking_at_each(films):

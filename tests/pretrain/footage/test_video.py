@@ -178,3 +178,16 @@ def test_a_list_of_addresses_is_not_followed(tmp_path):
     path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
     with pytest.raises((CorruptVideo, OSError)):
         list(VideoReader(path))
+
+
+def test_a_damaged_image_of_a_sequence_is_marked_or_counted(tmp_path):
+    picture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (120, 160, 3)).astype(np.uint8), (0, 0), 2)
+    for ending in ("jpg", "png"):
+        folder = tmp_path / ending
+        folder.mkdir()
+        for i in range(6):
+            cv2.imwrite(str(folder / f"{i:03d}.{ending}"), picture)
+        file = folder / f"003.{ending}"
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        reader = VideoReader(folder)
+        assert sum(frame.corrupt for frame in reader) + reader.damaged_packets == 1
