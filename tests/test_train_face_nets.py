@@ -92,7 +92,13 @@ def test_the_landmark_net_learns_places_of_faces_only(script):
         maps = (
             -0.5 * (away[0].reshape(2, 24, 1, POINTS) + np.moveaxis(away[1], 2, 1)[:, None]) / (0.7 * MARGIN / 24) ** 2
         )
-        said = Landmarks(jnp.asarray(places), jnp.full((2, POINTS), -5.0), jnp.asarray(face), jnp.asarray(maps))
+        said = Landmarks(
+            jnp.asarray(places),
+            jnp.full((2, POINTS), -5.0),
+            jnp.asarray(face),
+            jnp.zeros((2, POINTS)),
+            jnp.asarray(maps),
+        )
         batch = (jnp.asarray(points), jnp.ones((2, POINTS), bool), jnp.array([True, False]))
         loss, figures = script.landmark_loss(lambda crops: said, jnp.zeros((2, SIDE, SIDE)), *batch)
         return float(loss), {name: float(value) for name, value in figures.items()}

@@ -4,9 +4,9 @@
 
 Hardware: 2 CPU cores, 2 GB of memory.
 Time: about 2.5 minutes.
-Expect: on the 30 held-out people of the demo (25 November 2026), MAE 1.86 [1.64, 2.09] for the population model and
-1.74 [1.53, 1.96] for the personal one at k = 5 (ratings 0-10); the untrained encoder has 2.20 and 2.07, the bare
-measures 2.19 and 2.12. Pairwise loss 1.17 at step 1, 0.61 at the end.
+Expect: on the 30 held-out people of the demo (25 November 2026), MAE 1.87 [1.67, 2.08] for the population model and
+1.71 [1.50, 1.95] for the personal one at k = 5 (ratings 0-10); the untrained encoder has 2.41 and 2.34, the bare
+measures 2.21 and 2.12. Pairwise loss 1.17 at step 1, 0.59 at the end.
 """
 
 from pretrain.clips.augment import AugmentConfig

@@ -39,7 +39,8 @@ class Region(NamedTuple):
 
 
 EYE = Region(0.22, 0.45, 0.37, 0.50, mirrored=True)
-BROW = Region(0.25, 0.45, 0.24, 0.39, mirrored=True)
+BROW = Region(0.25, 0.45, 0.22, 0.36, mirrored=True)
+"""Down to above the upper lid, whose dark line would count for a brow."""
 MOUTH = Region(0.36, 0.64, 0.70, 0.90, mirrored=False)
 CORNER = Region(0.30, 0.42, 0.64, 0.80, mirrored=True)
 """Just outside the corner of a mouth at rest: a mouth that widens or smiles comes in, and so do its folds."""

@@ -93,9 +93,9 @@ def truths(tmp_path_factory):
     ("measure", "least", "unit"),
     [
         ("eye_opening", 0.4, lambda t: -t.lids),
-        ("brow_height", 0.4, lambda t: t.AU01 + t.AU02 - t.AU04),
-        ("mouth_opening", 0.4, lambda t: t.mouth),
-        ("lip_corner_spread", 0.3, lambda t: np.maximum(t.AU12, t.AU20)),
+        ("brow_height", 0.7, lambda t: t.AU01 + t.AU02 - t.AU04),
+        ("mouth_opening", 0.6, lambda t: t.mouth),
+        ("lip_corner_spread", 0.45, lambda t: np.maximum(t.AU12, t.AU20)),
     ],
 )
 def test_measures_follow_the_true_action_units_within_a_track(truths, measure, least, unit):
