@@ -57,10 +57,22 @@ class FaceFinder(Protocol):
 
 def overlap(a: Sequence[float], b: Sequence[float]) -> float:
     """Intersection over union of two boxes (x0, y0, x1, y1, ...)."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    shared = max(width, 0.0) * max(height, 0.0)
-    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
+    common = _common(a, b)
+    return common / (_area(a) + _area(b) - common)
+
+
+def held(a: Sequence[float], b: Sequence[float]) -> float:
+    """Share of the smaller of two boxes that lies in the other."""
+    return _common(a, b) / min(_area(a), _area(b))
+
+
+def _common(a: Sequence[float], b: Sequence[float]) -> float:
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    return max(width, 0.0) * max(height, 0.0)
+
+
+def _area(box: Sequence[float]) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def look_by_finding(

@@ -18,7 +18,7 @@ from jaxtyping import Float32, UInt8
 
 from pretrain.footage.align import Pose, crop_to_frame, warp
 from pretrain.footage.cuts import CutTest
-from pretrain.footage.faces import SAME_PLACE, FaceFinder, FoundFace, overlap
+from pretrain.footage.faces import SAME_PLACE, FaceFinder, FoundFace, held, overlap
 from pretrain.footage.flow import PATCH, PATCH_MARGIN, follow_patch, likeness
 from pretrain.footage.head_pose import HeadPose, head_pose
 
@@ -286,10 +286,7 @@ def _near(a: Pose, b: Pose) -> bool:
 
 
 def _mixed(a: Pose, b: Pose) -> bool:
-    common = overlap(a.box, b.box)
-    smaller = min(a.size, b.size) ** 2
-    held = common / (1 + common) * (a.size**2 + b.size**2) / smaller  # from the share of the union
-    return common > MIXED or held > HELD
+    return overlap(a.box, b.box) > MIXED or held(a.box, b.box) > HELD
 
 
 def _outside(pose: Pose, luma: UInt8[np.ndarray, "h w"]) -> bool:

@@ -16,7 +16,7 @@ from pretrain.footage.face_nets.detector import STRIDE, TYPICAL, Detector
 from pretrain.footage.face_nets.landmarker import CLOSE, FIVE, MARGIN, POINTS, SIDE, Landmarker
 from pretrain.footage.face_nets.pyramid import canvas
 from pretrain.footage.face_nets.weights import read
-from pretrain.footage.faces import Box, FoundFace
+from pretrain.footage.faces import Box, FoundFace, held, overlap
 
 LONGEST = (320, 640)
 """Longer pictures are shrunk to the first length and, if that shows no face at all, to the second."""
@@ -162,19 +162,14 @@ def _strongest(found: list, shared: Callable[[Pose, Pose], float]) -> list:
     return kept
 
 
-def _common(a: Pose, b: Pose) -> float:
-    across, down = (min(max(0.0, (a.size + b.size) / 2 - abs(d)), a.size, b.size) for d in (a.x - b.x, a.y - b.y))
-    return across * down
-
-
 def _overlap(a: Pose, b: Pose) -> float:
-    """Intersection over union: a box may lie within another as long as nobody has looked which of them is a face."""
-    return _common(a, b) / (a.size**2 + b.size**2 - _common(a, b))
+    """A box may lie within another as long as nobody has looked which of them is a face."""
+    return overlap(a.box, b.box)
 
 
 def _hold(a: Pose, b: Pose) -> float:
-    """Share of the smaller box: no face lies within another."""
-    return _common(a, b) / min(a.size, b.size) ** 2
+    """No face lies within another."""
+    return held(a.box, b.box)
 
 
 def _compiled(net: nnx.Module) -> Callable[[UInt8[np.ndarray, "n h w"]], Any]:
