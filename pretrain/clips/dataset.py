@@ -23,7 +23,8 @@ from pretrain.errors import UserError
 
 MAX_CROPS = 64
 MEASURES = ("eye_opening", "brow_height", "mouth_opening", "lip_corner_spread", "motion_energy")
-"""Expression measures that cost no label, estimated from pixels by `prepare`, one value per crop and measure."""
+"""Expression measures that cost no label, estimated from pixels by `prepare`, one value per crop and measure: see
+`footage.measures`."""
 QUALITY = ("sharpness", "brightness", "face_size", "yaw", "pitch", "roll", "confidence", "occlusion")
 """Variance of the Laplacian and mean luma (0-255) of a 64-pixel grey copy; width of the face in source pixels; turn of
 the head in degrees (nose to the right of the picture, up, clockwise as one sees it); mean confidence of the landmarks,

@@ -94,17 +94,21 @@ def _reduce(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The part of the plane that a crop shows, averaged over each `step`-th of `factor` x `factor` pixels, and the
     matrix into it."""
-    corners = np.array([[0, side, 0, side], [0, 0, side, side], [1, 1, 1, 1]])
-    x, y = matrix @ corners
-    height, width = plane.shape
+    (height, width), ((a, b, x), (c, d, y)) = plane.shape, matrix.tolist()
     # On a grid of whole blocks, so that a moving crop does not shift the sampling.
-    x0, x1 = _blocks(x.min(), x.max(), factor, width)
-    y0, y1 = _blocks(y.min(), y.max(), factor, height)
+    x0, x1 = _blocks(*_span(a, b, x, side), factor, width)
+    y0, y1 = _blocks(*_span(c, d, y, side), factor, height)
     size = (max(1, (x1 - x0) // factor), max(1, (y1 - y0) // factor))
     small = cv2.resize(plane[y0:y1:step, x0:x1:step], size, interpolation=cv2.INTER_AREA)
     reduced = matrix / factor
     reduced[:, 2] += (0.5 / factor - 0.5) - np.array([x0, y0]) / factor
     return small, reduced
+
+
+def _span(by_column: float, by_row: float, start: float, side: int) -> tuple[float, float]:
+    """Least and greatest value of a linear function over a square picture."""
+    low, high = min(by_column, 0.0) + min(by_row, 0.0), max(by_column, 0.0) + max(by_row, 0.0)
+    return start + side * low, start + side * high
 
 
 def _blocks(low: float, high: float, factor: int, end: int) -> tuple[int, int]:
@@ -115,17 +119,23 @@ def _blocks(low: float, high: float, factor: int, end: int) -> tuple[int, int]:
     return first * factor, stop * factor if last else end
 
 
-def crop_grey(frame: Frame, pose: Pose, side: int, margin: float = MARGIN) -> UInt8[np.ndarray, "s s"]:
+def crop_luma(frame: Frame, pose: Pose, side: int, margin: float = MARGIN) -> UInt8[np.ndarray, "s s"]:
     """Luma of a crop."""
     return warp(frame.luma, crop_to_frame(pose, side, margin), side)
 
 
-def crop_jpeg(frame: Frame, pose: Pose, side: int, margin: float = MARGIN) -> bytes:
-    """A colour crop as JPEG bytes. Only the pixels of the crop are converted to RGB."""
-    matrix = crop_to_frame(pose, side, margin)
-    luma = warp(frame.luma, matrix, side)
+def face_of(luma: UInt8[np.ndarray, "s s"], margin: float, side: int) -> UInt8[np.ndarray, "t t"]:
+    """The part of a crop that a crop of `MARGIN` shows, at another size."""
+    edge = max(0, round(len(luma) * (1 - MARGIN / margin) / 2))
+    face = luma[edge : len(luma) - edge, edge : len(luma) - edge]
+    return cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def crop_jpeg(frame: Frame, pose: Pose, luma: UInt8[np.ndarray, "s s"], margin: float = MARGIN) -> bytes:
+    """A colour crop with this luma as JPEG bytes. Only the pixels of the crop are converted to RGB."""
+    side = len(luma)
+    half = crop_to_frame(pose, side, margin) / 2
     # chroma pixel c covers luma pixels 2c and 2c + 1
-    half = matrix / 2
     half[:, 2] -= 0.25
     blue, red = warp(frame.blue, half, side), warp(frame.red, half, side)
     pixels = cv2.transform(cv2.merge([luma, blue, red]), _to_bgr(frame.full_range, frame.bt709))

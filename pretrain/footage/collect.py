@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
 from pretrain.clips.dataset import MAX_CROPS, ClipRecord
-from pretrain.footage.align import Pose, crop_grey, crop_jpeg, crop_to_frame
+from pretrain.footage.align import Pose, crop_jpeg, crop_luma, crop_to_frame, face_of
 from pretrain.footage.follow import PATIENCE_SECONDS, Seen, Sighting
 from pretrain.footage.manifest import FRAME_REASONS
-from pretrain.footage.measures import Measurer
+from pretrain.footage.measures import measure
 from pretrain.footage.quality import GREY, certainty, fault, judge
 from pretrain.footage.video import Frame
 
@@ -71,8 +71,6 @@ class Crop:
     time: float
     pose: Pose
     jpeg: bytes
-    grey: UInt8[np.ndarray, "s s"]
-    """Copy for the measures."""
     sharpness: float
     brightness: float
     seen: Float32[np.ndarray, "v"]
@@ -96,7 +94,7 @@ class TrackCollector:
         self._seen = np.zeros(0, np.float32)
         self._doubtful = False
         self._segment = 0
-        self._measurer = Measurer()
+        self._last: list[Crop] = []
         self.crops = 0
         """Crops handed out so far."""
 
@@ -105,14 +103,15 @@ class TrackCollector:
         if sighting.seen:
             self._confirm(frame.time, _seen(sighting.seen, sighting.pose, self._shape))
         self._doubtful |= sighting.missed
-        grey = crop_grey(frame, sighting.pose, GREY)
+        luma = crop_luma(frame, sighting.pose, *self._shape)
+        grey = face_of(luma, self._shape.margin, GREY)
         sharpness, brightness = judge(grey)
-        crop = Crop(frame.index, frame.time, sighting.pose, b"", grey, sharpness, brightness, self._seen)
+        crop = Crop(frame.index, frame.time, sighting.pose, b"", sharpness, brightness, self._seen)
         reason = fault(_quality(crop), float(cv2.meanStdDev(grey)[1][0, 0]))
         if reason:
             self._ledger.drop(frame.index, reason)
         else:
-            crop.jpeg = crop_jpeg(frame, sighting.pose, self._shape.size, self._shape.margin)
+            crop.jpeg = crop_jpeg(frame, sighting.pose, luma, self._shape.margin)
             (self._kept if sighting.seen else self._waiting).append(crop)
         while self._established() and len(self._kept) >= MAX_CROPS:
             yield self._record(self._kept[:MAX_CROPS])
@@ -160,8 +159,12 @@ class TrackCollector:
             self._ledger.keep(crop.frame)
         self.crops += len(crops)
         self._segment += 1
-        seen = np.stack([c.seen for c in crops])
-        points = seen[:, _TURN:].reshape(len(crops), -1, 2)
+        joined = [*self._last, *crops]  # a motion across the border of two records is known as well
+        points = np.stack([c.seen[_TURN:] for c in joined]).reshape(len(joined), -1, 2)
+        unit = np.float32(self._shape.margin / self._shape.size)
+        measures = measure(points[:, :68] * unit, np.array([c.time for c in joined], np.float64))
+        new = slice(len(self._last), None)
+        self._last = crops[-1:]
         return ClipRecord(
             source=self._source,
             track=self._number,
@@ -170,9 +173,9 @@ class TrackCollector:
             frame_index=np.array([c.frame for c in crops], np.int64),
             time=np.array([c.time for c in crops], np.float64),
             box=np.array([c.pose.box for c in crops], np.float32),
-            landmarks=points[:, :68],
-            points=points[:, 68:],
-            measures=self._measurer(np.stack([c.grey for c in crops]), np.array([c.time for c in crops])),
+            landmarks=points[new, :68],
+            points=points[new, 68:],
+            measures=measures[new],
             quality=np.stack([_quality(c) for c in crops]),
         )
 

@@ -23,12 +23,12 @@ class CutTest:
         """Takes the next frame."""
         # A few samples of each cell do: reading all of a large picture would take as long as following its faces.
         step = max(1, min(luma.shape[0] // (4 * _ROWS), luma.shape[1] // (4 * _COLUMNS)))
-        small = cv2.resize(luma[::step, ::step], (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA).astype(np.int16)
+        small = cv2.resize(luma[::step, ::step], (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA)
         last, shape = self._last, self._shape
         self._last, self._shape = small, luma.shape
         if last is None:
             return False
-        difference = float(np.abs(small - last).mean())
+        difference = cv2.norm(small, last, cv2.NORM_L1) / small.size
         cut = shape != luma.shape or difference > max(CUT_DIFFERENCE, CUT_RATIO * self._usual)
         self._usual = 0.0 if cut else 0.8 * self._usual + 0.2 * difference
         return cut

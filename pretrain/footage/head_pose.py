@@ -85,6 +85,7 @@ def _project(
 
 def _similarity(start: Complex128[np.ndarray, "n"], end: Complex128[np.ndarray, "n"]) -> tuple[complex, complex]:
     """a, b of the a z + b that brings one set of points nearest to another."""
-    about = start - start.mean()
-    a = complex(np.vdot(about, end - end.mean()) / np.vdot(about, about).real)
-    return a, complex(end.mean() - a * start.mean())
+    middle, target = start.sum() / len(start), end.sum() / len(end)
+    about = start - middle
+    a = complex(np.vdot(about, end) / np.vdot(about, about).real)  # `about` sums to 0, so that `end` need not
+    return a, complex(target - a * middle)

@@ -8,7 +8,7 @@ from pretrain.clips.dataset import QUALITY
 from pretrain.footage.faces import FoundFace
 
 GREY = 64
-"""Side of the grey copy on which quality and measures are computed, so that they do not depend on the crop size."""
+"""Side of the grey copy on which quality is computed, so that it depends little on size and margin of the crop."""
 
 MIN_FACE_SIZE = 24.0
 """Width of the face in source pixels."""

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Float32, UInt8
+from jaxtyping import Array, Float32, UInt8
 
 from pretrain.footage.align import Pose, crop_to_frame, pose_of, warp
 from pretrain.footage.face_nets.detector import STRIDE, TYPICAL, Detector
-from pretrain.footage.face_nets.landmarker import CLOSE, FIVE, MARGIN, POINTS, SIDE, Landmarker
+from pretrain.footage.face_nets.landmarker import CLOSE, FIVE, MARGIN, POINTS, SIDE, Landmarker, Landmarks
 from pretrain.footage.face_nets.pyramid import canvas
 from pretrain.footage.face_nets.weights import read
 from pretrain.footage.faces import Box, FoundFace, held, overlap
@@ -72,14 +72,14 @@ class NetFinder:
     """
 
     def __init__(self, detector: Detector | None = None, landmarker: Landmarker | None = None) -> None:
-        self._detect = _compiled(detector or read(lambda rngs: Detector(rngs=rngs), "detector"))
-        self._mark = _compiled(landmarker or read(lambda rngs: Landmarker(rngs=rngs), "landmarker"))
+        self._detect = _compiled(detector or read(lambda rngs: Detector(rngs=rngs), "detector"), lambda said: said)
+        self._mark = _compiled(landmarker or read(lambda rngs: Landmarker(rngs=rngs), "landmarker"), _read_marks)
 
     def __call__(self, luma: UInt8[np.ndarray, "h w"], known: Sequence[Pose] = ()) -> list[FoundFace]:
         """All faces found but for those at known poses, surest first."""
         for longest in LONGEST:
             proposed = self.propose(luma, longest)
-            proposals = [p for p in proposed if not any(_overlap(p.pose, k) > SHARED for k in known)]
+            proposals = [p for p in proposed if not any(_hold(p.pose, k) > SHARED for k in known)]
             for turns in TURNS[:1] if known else TURNS:
                 faces = self._look(luma, [p.turned(turn) for p in proposals for turn in turns])
                 if faces:
@@ -112,12 +112,10 @@ class NetFinder:
         frames = [crop_to_frame(pose, SIDE, MARGIN) for pose in poses]
         crops = np.zeros((1 << (len(poses) - 1).bit_length(), SIDE, SIDE), np.uint8)  # few sizes, few compilations
         crops[: len(poses)] = [warp(luma, matrix, SIDE) for matrix in frames]
-        points, spread, face, seen = (np.asarray(part)[: len(poses)] for part in self._mark(crops)[:4])
-        places = points * (SIDE / MARGIN) + (SIDE - 1) / 2
-        placed = [p @ matrix[:, :2].T + matrix[:, 2] for p, matrix in zip(places, frames, strict=True)]
-        confidence = 1 - np.exp(-CLOSE * np.exp(-spread))
-        values = (np.array(placed), confidence, _probability(face), _probability(seen))
-        return Marked(*(v.astype(np.float32) for v in values))
+        points, confidence, chance, seen = (np.asarray(part)[: len(poses)] for part in self._mark(crops))
+        turns = np.array(frames, np.float32)
+        placed = points @ turns[:, :, :2].transpose(0, 2, 1) + turns[:, None, :, 2]
+        return Marked(placed, confidence, chance, seen)
 
     def look(self, luma: UInt8[np.ndarray, "h w"], poses: Sequence[Pose]) -> list[FoundFace | None]:
         """The faces that are known to be about at these poses; None for each that is not there (any more)."""
@@ -172,7 +170,14 @@ def _hold(a: Pose, b: Pose) -> float:
     return held(a.box, b.box)
 
 
-def _compiled(net: nnx.Module) -> Callable[[UInt8[np.ndarray, "n h w"]], Any]:
-    """The net as a function of pictures, its parameters built in as constants."""
+def _compiled(net: nnx.Module, then: Callable[[Any], Any]) -> Callable[[UInt8[np.ndarray, "n h w"]], Any]:
+    """The net, and what is made of its answer, as a function of pictures; its parameters are built in as constants."""
     graph, params = nnx.split(net)
-    return jax.jit(lambda pictures: nnx.merge(graph, params)(pictures.astype(jnp.float32)))
+    return jax.jit(lambda pictures: then(nnx.merge(graph, params)(pictures.astype(jnp.float32))))
+
+
+def _read_marks(said: Landmarks) -> tuple[Array, Array, Array, Array]:
+    """Points in pixels of the crop, and what `Marked` says of them and of the face."""
+    points = said.points * (SIDE / MARGIN) + (SIDE - 1) / 2
+    confidence = 1 - jnp.exp(-CLOSE * jnp.exp(-said.spread))
+    return points, confidence, jax.nn.sigmoid(said.face), jax.nn.sigmoid(said.seen)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pretrain.footage.align import FIVE, MARGIN, Pose, crop_grey, crop_jpeg, crop_to_frame, pose_of, warp
+from pretrain.footage.align import FIVE, MARGIN, Pose, crop_jpeg, crop_luma, crop_to_frame, face_of, pose_of, warp
 from pretrain.footage.video import Frame
 
 
@@ -34,7 +34,7 @@ def test_a_point_of_the_face_lands_where_the_pose_says(size, roll):
     u, v = 0.15, -0.1  # right of and above the centre, in crop sides
     x = pose.x + MARGIN * size * (u * math.cos(roll) - v * math.sin(roll))
     y = pose.y + MARGIN * size * (u * math.sin(roll) + v * math.cos(roll))
-    crop = crop_grey(_frame(_dot(x, y)), pose, 64)
+    crop = crop_luma(_frame(_dot(x, y)), pose, 64)
     assert _centre(crop) == pytest.approx((64 * (0.5 + u), 64 * (0.5 + v)), abs=0.25)
 
 
@@ -42,10 +42,16 @@ def test_a_dot_does_not_wobble_when_a_large_face_is_shrunk():
     """The averaging before the warp keeps positions to a fraction of a crop pixel."""
     wide = (900, 900)
     spots = [
-        _centre(crop_grey(_frame(_dot(450 + d, 450, wide)), Pose(450.0 + d, 450.0, 500.0), 64))
+        _centre(crop_luma(_frame(_dot(450 + d, 450, wide)), Pose(450.0 + d, 450.0, 500.0), 64))
         for d in np.arange(0, 12, 0.7).tolist()
     ]
     assert np.std(spots, axis=0).max() < 0.05
+
+
+def test_the_face_in_a_wide_crop_is_that_of_a_narrow_one():
+    frame, pose = _frame(_dot(150, 110)), Pose(152.0, 108.0, 120.0, 0.2)
+    narrow, wide = (face_of(crop_luma(frame, pose, round(80 * m), MARGIN * m), MARGIN * m, 64) for m in (1.0, 1.5))
+    assert np.abs(narrow.astype(int) - wide).max() <= 3
 
 
 @given(st.floats(-300, 700), st.floats(-300, 700), st.floats(5, 2000), st.floats(-3, 3))
@@ -67,7 +73,9 @@ def test_colours_survive(rgb, full_range, bt709):
     luma = 255 * y if full_range else 16 + 219 * y
     blue, red = (128 + (255 if full_range else 224) * c for c in (cb, cr))
     frame = _frame(np.full((100, 100), round(luma), np.uint8), round(blue), round(red), full_range, bt709)
-    crop = cv2.imdecode(np.frombuffer(crop_jpeg(frame, Pose(50.0, 50.0, 40.0), 48), np.uint8), cv2.IMREAD_COLOR_RGB)
+    pose = Pose(50.0, 50.0, 40.0)
+    jpeg = crop_jpeg(frame, pose, crop_luma(frame, pose, 48))
+    crop = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
     assert crop.shape == (48, 48, 3)
     assert np.abs(crop.reshape(-1, 3).mean(0) - rgb).max() < 4
 

@@ -1,75 +1,54 @@
-import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
 from personalize.phantom.cohort import write_cohort
 from personalize.phantom.scenarios.base import Extent
-from pretrain.clips.dataset import MEASURES
+from pretrain.clips.dataset import MAX_CROPS, MEASURES
 from pretrain.footage.ingest import IngestOptions, ingest_file
-from pretrain.footage.measures import GREY, Measurer, flatten, shared_motion
+from pretrain.footage.measures import measure
+
+RNG = np.random.default_rng(0)
+FACE = RNG.normal(0, 0.3, (68, 2)).astype(np.float32)
+EYES, BROWS, LOWER_LIP, LEFT_CORNER = slice(36, 48), slice(17, 27), [65, 66, 67], 48
 
 
-def _face(brow=0, mouth=0, eye=2, shift=0.0, light=1.0):
-    """A drawn face, 64 px, with features where an aligned crop has them."""
-    big = np.full((512, 512), 170, np.uint8)
-    cv2.ellipse(big, (256, 266), (190, 240), 0, 0, 360, 190, -1)
-    for x in (178, 334):
-        cv2.line(big, (x - 45, 170 - 8 * brow), (x + 45, 170 - 8 * brow), 60, 14)
-        cv2.ellipse(big, (x, 224), (34, 2 + 5 * eye), 0, 0, 360, 60, -1)
-    cv2.line(big, (256, 230), (246, 320), 150, 8)
-    cv2.ellipse(big, (256, 390), (60, 6 + 8 * mouth), 0, 0, 360, 50, -1)
-    noise = np.random.default_rng(0).normal(0, 6, big.shape)
-    big = np.clip((cv2.GaussianBlur(big, (0, 0), 3) + noise) * light, 0, 255).astype(np.uint8)
-    moved = cv2.warpAffine(
-        big, np.array([[1, 0, 8 * shift], [0, 1, 4 * shift]]), (512, 512), borderMode=cv2.BORDER_REPLICATE
-    )
-    return cv2.resize(moved, (GREY, GREY), interpolation=cv2.INTER_AREA)
+def _moved(points, x=0.0, y=0.0):
+    face = FACE.copy()
+    face[points] += np.float32([x, y])
+    return face
 
 
-def _measure(*faces):
-    rest = [_face()] * 8
-    values = Measurer()(np.stack([*rest, *faces]), np.arange(8 + len(faces)) / 10)
-    return dict(zip(MEASURES, values[len(rest) - 1 :].T, strict=True))  # the first is a face at rest
+def _measure(*faces, pause=0.1):
+    values = measure(np.stack([FACE, *faces]), np.arange(1 + len(faces)) * pause)
+    return dict(zip(MEASURES, values.T, strict=True))
 
 
-def test_each_measure_rises_with_its_feature():
-    assert (np.diff(_measure(_face(brow=1), _face(brow=2), _face(brow=3))["brow_height"]) > 0).all()
-    assert (np.diff(_measure(_face(mouth=1), _face(mouth=3), _face(mouth=5))["mouth_opening"]) > 0).all()
-    assert (np.diff(_measure(_face(eye=1), _face(eye=0))["eye_opening"]) < 0).all()
+@pytest.mark.parametrize(
+    ("name", "points", "x", "y"),
+    [
+        ("eye_opening", [40, 41, 46, 47], 0.0, 0.03),
+        ("brow_height", BROWS, 0.0, -0.03),
+        ("mouth_opening", LOWER_LIP, 0.0, 0.03),
+        ("lip_corner_spread", LEFT_CORNER, -0.03, 0.0),
+    ],
+)
+def test_each_measure_grows_by_what_its_feature_moves_and_no_other_does(name, points, x, y):
+    change = {n: v[1] - v[0] for n, v in _measure(_moved(points, x, y)).items() if n != "motion_energy"}
+    assert change.pop(name) == pytest.approx(0.03, abs=1e-6)
+    assert all(abs(value) < 1e-6 for value in change.values())
 
 
-@pytest.mark.parametrize("change", [{"shift": 2.0}, {"light": 0.6}, {"light": 1.2}])
-def test_motion_of_the_head_and_light_matter_less_than_expression(change):
-    moved = _measure(_face(**change), _face(brow=2), _face(mouth=3), _face(eye=0))
-    for name, row in (("brow_height", 2), ("mouth_opening", 3), ("eye_opening", 4)):
-        values = moved[name]
-        assert abs(values[1] - values[0]) < 0.35 * abs(values[row] - values[0]), name
+def test_a_shifted_face_is_the_same_face():
+    values = _measure(_moved(slice(None), 0.1, -0.2))
+    assert all(np.allclose(v[1], 0 if n == "motion_energy" else v[0], atol=1e-6) for n, v in values.items())
 
 
-def test_energy_is_motion_per_second_and_unknown_after_a_gap():
-    still, open_ = _face(), _face(mouth=4)
-    faces = np.stack([still, still, open_, open_, still])
-    energy = Measurer()(faces, np.array([0, 0.1, 0.2, 0.3, 5.0]))[:, MEASURES.index("motion_energy")]
-    assert np.isnan(energy[[0, 4]]).all()
-    assert energy[2] > 5 * max(energy[1], energy[3])
-
-
-def test_shared_motion_is_the_affine_part_that_most_of_the_face_has():
-    rows, columns = np.mgrid[0:GREY, 0:GREY]
-    affine = np.stack([0.03 * columns - 1, -0.02 * rows + 0.01 * columns + 2], -1).astype(np.float32)
-    motion = affine.copy()
-    motion[45:60, 20:44] += 5
-    np.testing.assert_allclose(shared_motion(motion), affine, atol=0.02)
-
-
-def test_flattening_removes_light():
-    face = _face()
-    ramp = np.linspace(0.5, 1, GREY)[None, :]
-    difference = np.abs(flatten((face * ramp).astype(np.uint8)).astype(int) - flatten(face))
-    inside = difference[12:-12, 12:-12]  # at the border the ramp has no other side to compare with
-    unflattened = np.abs((face * ramp) - face)[12:-12, 12:-12]
-    assert inside.mean() < 0.25 * unflattened.mean()
+def test_energy_is_motion_per_second_and_unknown_at_first_and_after_a_gap():
+    faces = np.stack([FACE, FACE, _moved(LOWER_LIP, y=0.1), _moved(LOWER_LIP, y=0.1), FACE, FACE])
+    times = np.array([0, 0.1, 0.3, 0.4, 5.0, 4.0])  # the last one is back in time
+    energy = measure(faces, times)[:, MEASURES.index("motion_energy")]
+    np.testing.assert_allclose(energy, [np.nan, 0, 3 * 0.1 / 51 / 0.2, 0, np.nan, np.nan], atol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -89,19 +68,27 @@ def truths(tmp_path_factory):
     return pairs
 
 
+def test_only_the_first_crop_of_a_track_lacks_a_measure(truths):
+    assert any(len(values) > MAX_CROPS for values, _ in truths)  # some track has two records
+    for values, _ in truths:
+        unknown = ~np.isfinite(values)
+        assert unknown.sum() == 1
+        assert unknown[0, MEASURES.index("motion_energy")]
+
+
 @pytest.mark.parametrize(
     ("measure", "least", "unit"),
     [
-        ("eye_opening", 0.4, lambda t: -t.lids),
-        ("brow_height", 0.7, lambda t: t.AU01 + t.AU02 - t.AU04),
-        ("mouth_opening", 0.6, lambda t: t.mouth),
-        ("lip_corner_spread", 0.45, lambda t: np.maximum(t.AU12, t.AU20)),
+        ("eye_opening", 0.5, lambda t: -t.lids),
+        ("brow_height", 0.8, lambda t: t.AU01 + t.AU02 - t.AU04),
+        ("mouth_opening", 0.8, lambda t: t.mouth),
+        ("lip_corner_spread", 0.7, lambda t: np.maximum(t.AU12, t.AU20)),
     ],
 )
 def test_measures_follow_the_true_action_units_within_a_track(truths, measure, least, unit):
     """Mean correlation over the tracks in which the unit moves (spread beyond a tenth of its range).
 
-    The floors lie well below what was measured on 30 tracks (0.64 to 0.75).
+    The floors lie well below what was measured on 24 people (0.61, 0.92, 0.94, 0.82).
     """
     column = MEASURES.index(measure)
     top = 1 if measure in ("eye_opening", "mouth_opening") else 5
