@@ -22,7 +22,10 @@ from pretrain.clips.serialization import steady_bytes
 from pretrain.errors import UserError
 
 MAX_CROPS = 64
-MEASURES = ("eye_opening", "brow_height", "mouth_opening", "lip_corner_spread", "motion_energy")
+MEASURES = (
+    *("eye_opening", "brow_height", "brow_gap", "nose_length", "upper_lip_height", "mouth_opening", "lip_thickness"),
+    *("lip_corner_spread", "lip_corner_height", "motion_energy"),
+)
 """Expression measures that cost no label, estimated from pixels by `prepare`, one value per crop and measure: see
 `footage.measures`."""
 QUALITY = ("sharpness", "brightness", "face_size", "yaw", "pitch", "roll", "confidence", "occlusion")

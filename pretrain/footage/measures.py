@@ -14,26 +14,35 @@ from pretrain.footage.head_pose import RIGID
 GAP_SECONDS = 0.5
 """Motion energy is not defined across longer gaps."""
 
-_UPPER_LIDS, _LOWER_LIDS = [37, 38, 43, 44], [41, 40, 47, 46]
-_EYE_CORNERS, _BROWS = [36, 39, 42, 45], list(range(17, 27))
-_UPPER_LIP, _LOWER_LIP = [61, 62, 63], [67, 66, 65]
-_LIP_CORNERS = (48, 54)
+_LID_GAPS = ([41, 40, 47, 46], [37, 38, 43, 44])
+_EYE_CORNERS, _BROWS, _INNER_BROWS = [36, 39, 42, 45], list(range(17, 27)), (21, 22)
+_NOSE_BASE, _UNDER_NOSE = [31, 33, 35], 33
+_LIP_GAPS = ([67, 66, 65], [61, 62, 63])
+_UPPER_LIP, _LOWER_LIP, _LIP_CORNERS = 51, 57, [48, 54]
 _INNER = slice(17, 68)
 
 
 def measure(landmarks: Float32[np.ndarray, "n 68 2"], times: Float[np.ndarray, "n"]) -> Float32[np.ndarray, "n m"]:
     """Columns are `MEASURES`, larger for more open, higher, wider, livelier.
 
-    `landmarks` are those of successive crops, in widths of the face box. Gap between the lids, height of the brows
-    over the corners of the eyes, gap between the lips and distance between their corners, in the same unit; and the
-    mean speed of the inner landmarks against the rigid ones, in widths a second, NaN for the first crop and after gaps.
+    `landmarks` are those of successive crops, in widths of the face box, and so are the distances: gap between the
+    lids; height of the brows over the corners of the eyes; gap between the brows; length of the nose from the eyes to
+    its base; height of the upper lip towards the nose (0 would be at it); gap between the lips; their thickness;
+    distance of their corners; height of these over the middle of the lips. Last, the mean speed of the inner landmarks
+    against the rigid ones, in widths a second, NaN for the first crop and after gaps.
     """
     x, y = landmarks[..., 0], landmarks[..., 1]
+    eyes, mouth = y[:, _EYE_CORNERS].mean(1), (y[:, _LIP_GAPS[0]] - y[:, _LIP_GAPS[1]]).mean(1)
     values = (
-        (y[:, _LOWER_LIDS] - y[:, _UPPER_LIDS]).mean(1),
-        y[:, _EYE_CORNERS].mean(1) - y[:, _BROWS].mean(1),
-        (y[:, _LOWER_LIP] - y[:, _UPPER_LIP]).mean(1),
+        (y[:, _LID_GAPS[0]] - y[:, _LID_GAPS[1]]).mean(1),
+        eyes - y[:, _BROWS].mean(1),
+        x[:, _INNER_BROWS[1]] - x[:, _INNER_BROWS[0]],
+        y[:, _NOSE_BASE].mean(1) - eyes,
+        y[:, _UNDER_NOSE] - y[:, _UPPER_LIP],
+        mouth,
+        y[:, _LOWER_LIP] - y[:, _UPPER_LIP] - mouth,
         x[:, _LIP_CORNERS[1]] - x[:, _LIP_CORNERS[0]],
+        y[:, [_UPPER_LIP, _LOWER_LIP]].mean(1) - y[:, _LIP_CORNERS].mean(1),
         _speed(landmarks, times),
     )
     assert len(values) == len(MEASURES)

@@ -10,7 +10,7 @@ from pretrain.footage.measures import measure
 
 RNG = np.random.default_rng(0)
 FACE = RNG.normal(0, 0.3, (68, 2)).astype(np.float32)
-EYES, BROWS, LOWER_LIP, LEFT_CORNER = slice(36, 48), slice(17, 27), [65, 66, 67], 48
+BROWS, LOWER_LIP, INNER_LOWER_LIP, CORNERS = slice(17, 27), list(range(55, 60)), [65, 66, 67], [48, 54]
 
 
 def _moved(points, x=0.0, y=0.0):
@@ -29,14 +29,20 @@ def _measure(*faces, pause=0.1):
     [
         ("eye_opening", [40, 41, 46, 47], 0.0, 0.03),
         ("brow_height", BROWS, 0.0, -0.03),
-        ("mouth_opening", LOWER_LIP, 0.0, 0.03),
-        ("lip_corner_spread", LEFT_CORNER, -0.03, 0.0),
+        ("brow_gap", 21, -0.03, 0.0),
+        ("nose_length", [31, 32, 33, 34, 35, *range(48, 68)], 0.0, 0.03),
+        ("upper_lip_height", slice(48, 68), 0.0, -0.03),
+        ("mouth_opening", [*INNER_LOWER_LIP, *LOWER_LIP], 0.0, 0.03),
+        ("lip_thickness", LOWER_LIP, 0.0, 0.03),
+        ("lip_corner_spread", 48, -0.03, 0.0),
+        ("lip_corner_height", CORNERS, 0.0, -0.03),
     ],
 )
-def test_each_measure_grows_by_what_its_feature_moves_and_no_other_does(name, points, x, y):
+def test_each_measure_grows_by_what_its_feature_moves(name, points, x, y):
     change = {n: v[1] - v[0] for n, v in _measure(_moved(points, x, y)).items() if n != "motion_energy"}
     assert change.pop(name) == pytest.approx(0.03, abs=1e-6)
-    assert all(abs(value) < 1e-6 for value in change.values())
+    lips = {"lip_corner_height"} if name in ("mouth_opening", "lip_thickness") else set()  # their middle moves along
+    assert {n for n, value in change.items() if abs(value) > 1e-6} == lips
 
 
 def test_a_shifted_face_is_the_same_face():
@@ -45,7 +51,7 @@ def test_a_shifted_face_is_the_same_face():
 
 
 def test_energy_is_motion_per_second_and_unknown_at_first_and_after_a_gap():
-    faces = np.stack([FACE, FACE, _moved(LOWER_LIP, y=0.1), _moved(LOWER_LIP, y=0.1), FACE, FACE])
+    faces = np.stack([FACE, FACE, _moved(INNER_LOWER_LIP, y=0.1), _moved(INNER_LOWER_LIP, y=0.1), FACE, FACE])
     times = np.array([0, 0.1, 0.3, 0.4, 5.0, 4.0])  # the last one is back in time
     energy = measure(faces, times)[:, MEASURES.index("motion_energy")]
     np.testing.assert_allclose(energy, [np.nan, 0, 3 * 0.1 / 51 / 0.2, 0, np.nan, np.nan], atol=1e-6)
@@ -80,6 +86,10 @@ def test_only_the_first_crop_of_a_track_lacks_a_measure(truths):
     ("measure", "least", "unit"),
     [
         ("eye_opening", 0.5, lambda t: -t.lids),
+        ("brow_gap", 0.4, lambda t: -t.AU04),
+        ("nose_length", 0.5, lambda t: -t.AU09),
+        ("upper_lip_height", 0.25, lambda t: t.AU10),
+        ("lip_corner_height", 0.5, lambda t: t.AU12 - t.AU15),
         ("brow_height", 0.8, lambda t: t.AU01 + t.AU02 - t.AU04),
         ("mouth_opening", 0.8, lambda t: t.mouth),
         ("lip_corner_spread", 0.7, lambda t: np.maximum(t.AU12, t.AU20)),
@@ -88,7 +98,7 @@ def test_only_the_first_crop_of_a_track_lacks_a_measure(truths):
 def test_measures_follow_the_true_action_units_within_a_track(truths, measure, least, unit):
     """Mean correlation over the tracks in which the unit moves (spread beyond a tenth of its range).
 
-    The floors lie well below what was measured on 24 people (0.61, 0.92, 0.94, 0.82).
+    The floors lie well below what was found on 24 people, in this order 0.61, 0.59, 0.75, 0.53, 0.74, 0.92, 0.94, 0.82.
     """
     column = MEASURES.index(measure)
     top = 1 if measure in ("eye_opening", "mouth_opening") else 5
