@@ -31,7 +31,7 @@ class AugmentConfig:
     cutout: Share = 0.3
     """Probability that a square of a fifth of the side is blanked."""
     token_share: Annotated[float, Interval(gt=0, le=1)] = 1.0
-    """Share of a view's tokens that the encoder sees."""
+    """Share of a view's cells that the encoder sees, at all times alike; below 1 for encoders that can drop cells."""
 
 
 def normalise(frames: Float[Array, "*b t h w c"]) -> Float[Array, "*b t h w c"]:
@@ -55,10 +55,15 @@ def augment(
     return jax.vmap(lambda k, x: _augment_one(k, x, size, view, config))(keys, frames)
 
 
-def kept_tokens(key: Key[Array, ""], clips: int, tokens: int, share: float) -> Int[Array, "clips kept"]:
-    """Token dropping: for every clip its own random choice of `share` of the tokens."""
-    order = jax.random.uniform(key, (clips, tokens)).argsort(axis=1)
-    return order[:, : max(1, round(share * tokens))]
+def kept_cells(key: Key[Array, ""], clips: int, cells: int, share: float) -> Int[Array, "clips kept"]:
+    """Token dropping by tubes: for every clip its own random choice of `share` of the cells of a frame."""
+    order = jax.random.uniform(key, (clips, cells)).argsort(axis=1)
+    return order[:, : number_kept(cells, share)]
+
+
+def number_kept(cells: int, share: float) -> int:
+    """How many of `cells` a share is, at least one."""
+    return max(1, round(share * cells))
 
 
 def _augment_one(

@@ -1,40 +1,44 @@
-"""A video vision transformer with tubelet tokens and joint space-time attention, from tiny to large.
+"""A video vision transformer with tubelet tokens and joint or factorised space-time attention, from tiny to large.
 
-Source: ViViT (Arnab 2021), model 1 with tubelet embedding; token dropping as in VideoMAE (Tong 2022). Tokens are not
-averaged: faces are aligned, so every feature learns its own map of where in the clip it looks.
+Source: ViViT (Arnab 2021) with tubelet embedding; joint attention is its model 1, factorised attention its model 3.
+Dropping of cells at all times (tubes) as in VideoMAE (Tong 2022).
 """
 
-from dataclasses import dataclass as plain_dataclass
-from typing import Annotated, Any
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
-from annotated_types import Gt, Interval
 from flax import nnx
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 from pydantic import ConfigDict, model_validator
 from pydantic.dataclasses import dataclass
 
-Positive = Annotated[int, Gt(0)]
+from pretrain.encoders.blocks import Block, Order, run_blocks, stack_blocks
+from pretrain.encoders.features import ClipInput, Features, Positive, look, look_map
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class VideoViTConfig:
+class VideoViTConfig(ClipInput):
     """Size of a video transformer; `SIZES` holds the usual ones."""
 
+    kind: Literal["vit"] = "vit"
     width: Positive = 96
     depth: Positive = 4
     heads: Positive = 3
     tubelet: tuple[Positive, Positive, Positive] = (4, 8, 8)
     """Frames, rows and columns of one token."""
-    frames: Positive = 8
-    size: Positive = 56
-    view: Annotated[float, Interval(gt=0, le=1)] = 0.8
-    """Central share of the crop that the encoder sees; crops are generous, so that augmentation can shift."""
-    channels: Positive = 1
+    attention: Order = "joint"
+    """`joint`: every token attends to all; `factorised`: to those of its moment, then to those of its place.
+
+    Factorised attention costs less for long clips and has a third more parameters.
+    """
     mlp_ratio: Positive = 4
     remat: bool = False
     """Recompute activations in the backward pass: about a seventh of the memory for about a third more time."""
+
+    can_drop: ClassVar[bool] = True
+    """Whether the encoder can look at some cells only."""
 
     @model_validator(mode="after")
     def _fits(self) -> "VideoViTConfig":
@@ -46,10 +50,10 @@ class VideoViTConfig:
         return self
 
     @property
-    def tokens(self) -> int:
-        """Tokens of a clip."""
+    def cells(self) -> tuple[int, int, int]:
+        """Times, rows and columns of the maps."""
         t, h, w = self.tubelet
-        return (self.frames // t) * (self.size // h) * (self.size // w)
+        return self.frames // t, self.size // h, self.size // w
 
 
 SIZES: dict[str, dict[str, int]] = {
@@ -61,75 +65,56 @@ SIZES: dict[str, dict[str, int]] = {
 """The usual sizes: `VideoViTConfig(**SIZES["base"], frames=16, size=224, tubelet=(2, 16, 16), channels=3)`."""
 
 
-@jax.tree_util.register_dataclass
-@plain_dataclass(frozen=True)
-class Features:
-    """What an encoder returns."""
-
-    vector: Float[Array, "b d"]
-    """One vector per clip."""
-    tokens: Float[Array, "b n d"]
-    """One vector per token, in space-time order (of those kept)."""
-
-
-class Block(nnx.Module):
-    """Pre-norm transformer block."""
-
-    def __init__(self, config: VideoViTConfig, *, rngs: nnx.Rngs) -> None:
-        d = config.width
-        self.heads = config.heads
-        self.norm1 = nnx.LayerNorm(d, rngs=rngs)
-        self.qkv = nnx.Linear(d, 3 * d, rngs=rngs)
-        self.out = nnx.Linear(d, d, rngs=rngs)
-        self.norm2 = nnx.LayerNorm(d, rngs=rngs)
-        self.up = nnx.Linear(d, config.mlp_ratio * d, rngs=rngs)
-        self.down = nnx.Linear(config.mlp_ratio * d, d, rngs=rngs)
-
-    def __call__(self, x: Float[Array, "b n d"]) -> Float[Array, "b n d"]:
-        """Attention, then the two-layer perceptron, each added to its input."""
-        b, n, d = x.shape
-        q, k, v = jnp.moveaxis(self.qkv(self.norm1(x)).reshape(b, n, 3, self.heads, d // self.heads), 2, 0)
-        x = x + self.out(jax.nn.dot_product_attention(q, k, v).reshape(b, n, d))
-        return x + self.down(nnx.gelu(self.up(self.norm2(x))))
-
-
 class VideoViT(nnx.Module):
     """Clip to features; parameters of all blocks are stacked along a leading axis."""
 
-    def __init__(self, config: VideoViTConfig, *, rngs: nnx.Rngs) -> None:
+    def __init__(self, config: VideoViTConfig, *, rngs: nnx.Rngs, dtype: DTypeLike, platform: str) -> None:
         self.config = config
-        t, h, w = config.tubelet
-        self.embed = nnx.Linear(t * h * w * config.channels, config.width, rngs=rngs)
-        self.position = nnx.Param(0.02 * jax.random.normal(rngs.params(), (config.tokens, config.width)))
+        self.dtype = dtype
+        (t, h, w), (cells_t, cells_h, cells_w) = config.tubelet, config.cells
+        d, cells = config.width, cells_t * cells_h * cells_w
+        self.embed = nnx.Linear(t * h * w * config.channels, d, dtype=dtype, rngs=rngs)
+        self.position = nnx.Param(0.02 * jax.random.normal(rngs.params(), (cells, d)))
 
-        @nnx.split_rngs(splits=config.depth)
-        @nnx.vmap(in_axes=(0,), out_axes=0)
-        def stack(rngs: nnx.Rngs) -> Block:
-            return Block(config, rngs=rngs)
+        def block(rngs: nnx.Rngs) -> Block:
+            return Block(
+                d, config.heads, config.mlp_ratio, order=config.attention, rngs=rngs, dtype=dtype, platform=platform
+            )
 
-        self.blocks = stack(rngs)
-        self.norm = nnx.LayerNorm(config.width, rngs=rngs)
-        look = 1 + jax.random.normal(rngs.params(), (config.tokens, config.width))
-        self.look = nnx.Param(look / config.tokens)
+        self.blocks = stack_blocks(block, config.depth, rngs)
+        self.norm = nnx.LayerNorm(d, rngs=rngs)
+        self.look = look_map(rngs, cells, d)
 
-    def __call__(self, clips: Float[Array, "b t h w c"], keep: Int[Array, "b kept"] | None = None) -> Features:
-        """Encodes clips; `keep` names the tokens that are looked at (all when None)."""
-        x, look = self.embed(self._tubelets(clips)) + self.position[...], self.look[...]
+    def __call__(
+        self, clips: Float[Array, "b t h w c"], keep: Int[Array, "b kept"] | None = None, *, intermediates: bool = False
+    ) -> Features:
+        """Encodes clips.
+
+        `keep` names the cells of the rows x columns grid that are looked at, at all times (all when None). With
+        `intermediates` come the outputs of all blocks, `block_00` on: [b t h w d], or [b t kept d] with `keep`.
+        """
+        t, h, w = self.config.cells
+        x = self._tubelets(clips)
+        position, where = (p[...].reshape(t, h * w, -1) for p in (self.position, self.look))
         if keep is not None:
-            x, look = jnp.take_along_axis(x, keep[:, :, None], axis=1), look[keep]
-        graph, weights = nnx.split(self.blocks)
+            x = jnp.take_along_axis(x, keep[:, None, :, None], axis=2)
+            position, where = (p[:, keep].swapaxes(0, 1) for p in (position, where))
+        x = self.embed(x) + position.astype(self.dtype)
+        x, outputs = run_blocks(self.blocks, x, remat=self.config.remat, collect=intermediates)
+        grid = self.norm(x.astype(jnp.float32))
+        b, d = len(clips), self.config.width
+        tokens = grid.reshape(b, -1, d)
+        shape = (b, t, h, w, d) if keep is None else grid.shape
+        named = {} if outputs is None else {f"block_{i:02d}": o.reshape(shape) for i, o in enumerate(outputs)}
+        return Features(
+            vector=look(tokens, where.reshape(*where.shape[:-3], -1, d)),
+            tokens=tokens,
+            maps=None if keep is not None else grid.reshape(shape),
+            intermediates={name: o.astype(jnp.float32) for name, o in named.items()},
+        )
 
-        def body(x: Array, w: Any) -> tuple[Array, None]:
-            return nnx.merge(graph, w)(x), None
-
-        if self.config.remat:
-            body = jax.checkpoint(body, prevent_cse=False)
-        x, _ = jax.lax.scan(body, x, weights)
-        tokens = self.norm(x)
-        return Features(vector=(tokens * look).sum(-2), tokens=tokens)
-
-    def _tubelets(self, clips: Float[Array, "b t h w c"]) -> Float[Array, "b n p"]:
+    def _tubelets(self, clips: Float[Array, "b t h w c"]) -> Float[Array, "b times places p"]:
         b, frames, height, width, c = clips.shape
         t, h, w = self.config.tubelet
         x = clips.reshape(b, frames // t, t, height // h, h, width // w, w, c)
-        return x.transpose(0, 1, 3, 5, 2, 4, 6, 7).reshape(b, -1, t * h * w * c)
+        return x.transpose(0, 1, 3, 5, 2, 4, 6, 7).reshape(b, frames // t, -1, t * h * w * c)

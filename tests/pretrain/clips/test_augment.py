@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pretrain.clips.augment import AugmentConfig, augment, kept_tokens, normalise, to_input
+from pretrain.clips.augment import AugmentConfig, augment, kept_cells, normalise, to_input
 
 OFF = AugmentConfig(shift=0, zoom=0, flip=0, gamma=0, ramp=0, noise=0, cutout=0)
 
@@ -43,8 +43,10 @@ def test_normalise_makes_light_level_irrelevant():
     np.testing.assert_allclose(normalise(x), normalise(x * 0.5 + 20), atol=1e-3)
 
 
-def test_kept_tokens_are_distinct_and_of_the_stated_share():
-    kept = np.asarray(kept_tokens(jax.random.key(0), 5, 40, 0.3))
+def test_kept_cells_are_distinct_and_of_the_stated_share():
+    kept = np.asarray(kept_cells(jax.random.key(0), 5, 40, 0.3))
     assert kept.shape == (5, 12)
     assert all(len(set(row)) == 12 for row in kept.tolist())
     assert not (kept[0] == kept[1]).all()
+    assert set(kept.flat) <= set(range(40))
+    assert kept_cells(jax.random.key(0), 2, 9, 0.01).shape == (2, 1)
