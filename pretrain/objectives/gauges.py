@@ -3,6 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from pretrain.objectives.contrastive import unit
+
 
 def effective_rank(features: Float[Array, "n d"]) -> Float[Array, ""]:
     """Exponential of the entropy of the normalised singular values of the centred features (Roy 2007): 1 to d."""
@@ -13,8 +15,7 @@ def effective_rank(features: Float[Array, "n d"]) -> Float[Array, ""]:
 
 def feature_std(features: Float[Array, "n d"]) -> Float[Array, ""]:
     """Mean over dimensions of the standard deviation of unit-length features, times sqrt(d): 0 when all are equal."""
-    unit = features / jnp.maximum(jnp.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    return unit.std(0).mean() * jnp.sqrt(features.shape[1])
+    return unit(features).std(0).mean() * jnp.sqrt(features.shape[1])
 
 
 def within_track_share(features: Float[Array, "n d"], track: Int[Array, "n"]) -> Float[Array, ""]:
@@ -27,3 +28,19 @@ def within_track_share(features: Float[Array, "n d"], track: Int[Array, "n"]) ->
     track_mean = same @ features / same.sum(1, keepdims=True)
     total = ((features - features.mean(0)) ** 2).sum()
     return ((features - track_mean) ** 2).sum() / jnp.maximum(total, 1e-12)
+
+
+def alignment(a: Float[Array, "n d"], b: Float[Array, "n d"]) -> Float[Array, ""]:
+    """Mean squared distance of the unit-length views of a clip (Wang & Isola 2020): 0 when equal, 2 at right angles."""
+    return ((unit(a) - unit(b)) ** 2).sum(-1).mean()
+
+
+def uniformity(features: Float[Array, "n d"]) -> Float[Array, ""]:
+    """Log of the mean of exp(-2 distance²) over pairs of unit-length features (Wang & Isola 2020).
+
+    0 when all are equal; about -4 when they lie evenly on the sphere of many dimensions.
+    """
+    x, n = unit(features), features.shape[0]
+    closeness = jnp.exp(-2 * (2 - 2 * jnp.clip(x @ x.T, -1, 1)))
+    pairs = jnp.where(jnp.eye(n, dtype=bool), 0.0, closeness)
+    return jnp.log(pairs.sum() / (n * (n - 1)))

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from pretrain.objectives.gauges import effective_rank, feature_std, within_track_share
+from pretrain.objectives.gauges import alignment, effective_rank, feature_std, uniformity, within_track_share
 
 
 def test_effective_rank_of_known_matrices():
@@ -31,3 +31,22 @@ def test_within_track_share_at_its_ends_and_between():
     mixed = person + same_for_all
     expected = (same_for_all**2).sum() / (((mixed - mixed.mean(0)) ** 2).sum())
     np.testing.assert_allclose(within_track_share(jnp.asarray(mixed), track), expected, rtol=1e-4)
+
+
+def test_alignment_at_its_known_values():
+    eye = jnp.eye(4)
+    assert alignment(eye, 3 * eye) < 1e-6
+    np.testing.assert_allclose(alignment(eye, jnp.roll(eye, 1, axis=0)), 2, rtol=1e-6)
+    np.testing.assert_allclose(alignment(eye, -eye), 4, rtol=1e-6)
+    half_turned = jnp.concatenate([eye[:2], -eye[2:]])
+    np.testing.assert_allclose(alignment(eye, half_turned), 2, rtol=1e-6)
+
+
+def test_uniformity_at_its_known_values():
+    assert abs(uniformity(jnp.ones((5, 3)))) < 1e-6
+    np.testing.assert_allclose(uniformity(7 * jnp.eye(6)), -4, rtol=1e-6)
+    # the corners of a square: two neighbours at distance² 2 and one opposite at 4, of each corner
+    square = jnp.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
+    np.testing.assert_allclose(uniformity(square), np.log((2 * np.exp(-4) + np.exp(-8)) / 3), rtol=1e-5)
+    many = np.random.default_rng(0).normal(size=(1000, 256))
+    np.testing.assert_allclose(uniformity(jnp.asarray(many, jnp.float32)), -4, atol=0.05)
