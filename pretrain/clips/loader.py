@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import cv2
 import grain
 import numpy as np
+from absl import flags
 from annotated_types import Ge, Gt
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
@@ -30,13 +31,21 @@ class BatchConfig:
     clips_per_track: Annotated[int, Gt(1)] = 6
     shift_seconds: Annotated[float, Ge(0)] = 0.1
     """Largest time shift between the two views of a clip."""
+    accumulate: Annotated[int, Gt(0)] = 1
+    """Parts in which the step works through the batch, a share of the tracks at a time, to save memory. The masked
+    objective does not change, nor does the pairwise one where all measures are known (else every part counts alike,
+    however much of it is known). The contrastive one then sees the negatives of a part only, which is another
+    objective: for that one rather take more devices or `encoder.remat`."""
     threads: Annotated[int, Ge(0)] = 2
     """Threads that read and decode; the stack's default of 16 is slower on few cores."""
+    workers: Annotated[int, Ge(0)] = 0
+    """Processes that read and decode, each with its threads; they take seconds to start. The batches are the same."""
 
 
 Batch = dict[str, np.ndarray]
 """frames uint8[tracks clips views frames size size channels] · measures float32[tracks clips measures] (standardised
-within the stretch) · time float32[tracks clips] · track int64[tracks]."""
+within the stretch) · known bool[tracks clips measures] (where `measures` say something) · time float32[tracks clips] ·
+track int64[tracks]."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,9 @@ class Stretch:
     windows: Int64[np.ndarray, "clips frames"]
     """Crops of each possible clip."""
     measures: Float32[np.ndarray, "clips measures"]
-    """Mean of each measure over each clip, standardised within the stretch; 0 where a measure does not vary."""
+    """Mean of each measure over each clip, standardised within the stretch; 0 where it is not known."""
+    known: Bool[np.ndarray, "clips measures"]
+    """Where a measure was estimated in a frame of the clip, and varies over the stretch."""
 
 
 def stretches(tracks: Sequence[Track], shape: ClipShape, clips_needed: int) -> list[Stretch]:
@@ -62,16 +73,22 @@ def stretches(tracks: Sequence[Track], shape: ClipShape, clips_needed: int) -> l
             starts = np.flatnonzero(whole & (part == p))
             if len(starts) >= clips_needed:
                 chosen = windows[starts]
-                found.append(Stretch(track, starts, chosen, _standardised(track.measures[chosen])))
+                found.append(Stretch(track, starts, chosen, *_standardised(track.measures[chosen])))
     return found
 
 
-def _standardised(measures: Float32[np.ndarray, "clips frames m"]) -> Float32[np.ndarray, "clips m"]:
-    known = np.isfinite(measures)
-    mean = np.where(known, measures, 0).sum(1) / np.maximum(known.sum(1), 1)
-    centred = mean - mean.mean(0)
-    spread = centred.std(0)
-    return np.where(spread > 1e-6, centred / np.maximum(spread, 1e-6), 0).astype(np.float32)
+def _standardised(
+    measures: Float32[np.ndarray, "clips frames m"],
+) -> tuple[Float32[np.ndarray, "clips m"], Bool[np.ndarray, "clips m"]]:
+    """Clip means, standardised over the clips in which a measure is known, and where it is known and varies."""
+    estimated = np.isfinite(measures)
+    mean = np.where(estimated, measures, 0).sum(1) / np.maximum(estimated.sum(1), 1)
+    known = estimated.any(1)
+    clips = np.maximum(known.sum(0), 1)
+    centred = np.where(known, mean - np.where(known, mean, 0).sum(0) / clips, 0)
+    spread = np.sqrt((centred**2).sum(0) / clips)
+    known &= spread > 1e-6
+    return np.where(known, centred / np.maximum(spread, 1e-6), 0).astype(np.float32), known
 
 
 class FrameReader:
@@ -114,6 +131,7 @@ class _DrawClips(grain.transforms.RandomMap):
         return {
             "frames": self.read(part.track, windows),
             "measures": part.measures[which],
+            "known": part.known[which],
             "time": (time[which] - part.track.time[0]).astype(np.float32),
             "track": np.int64(part.track.number),
         }
@@ -122,7 +140,7 @@ class _DrawClips(grain.transforms.RandomMap):
 class ClipLoader:
     """The batches of a clip dataset; `batches(step)` starts at any step and always gives the same ones.
 
-    `process` and `processes` pick this process's share of every global batch.
+    `process` and `processes` pick this process's share of every global batch: an unbroken block of its rows.
     """
 
     def __init__(
@@ -151,10 +169,21 @@ class ClipLoader:
         self._draw = _DrawClips(self.parts, self.read, batch, shape, views)
         self._seed = seed
 
+    @property
+    def examples_per_epoch(self) -> int:
+        """Clips (not views) that one pass draws: from every stretch once, `clips_per_track` of it."""
+        return len(self.parts) * self._batch.clips_per_track
+
     def batches(self, step: int = 0) -> Iterator[Batch]:
         """Endless batches from `step` on."""
         rows = grain.MapDataset.range(len(self.parts)).seed(self._seed).shuffle().repeat().random_map(self._draw)
-        mine = rows[self._process :: self._processes].batch(self._batch.tracks // self._processes)
+        share = self._batch.tracks // self._processes
+        mine = rows.batch(share, drop_remainder=True)[self._process :: self._processes]
         threads = min(self._batch.threads, os.cpu_count() or 1)
         options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=4 if threads else 0)
-        return iter(mine[step:].to_iter_dataset(options))
+        stream = mine[step:].to_iter_dataset(options)
+        if self._batch.workers:
+            if not flags.FLAGS.is_parsed():
+                flags.FLAGS.mark_as_parsed()  # Grain's workers read absl's flags, which no absl.app has parsed here
+            stream = stream.mp_prefetch(grain.MultiprocessingOptions(num_workers=self._batch.workers))
+        return iter(stream)
