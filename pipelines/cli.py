@@ -99,10 +99,15 @@ def build_parser() -> argparse.ArgumentParser:
 
     c = _add(commands, "pretrain", _pretrain, "train an encoder on clips; the same command again resumes", config=True)
     c.add_argument("--clips", type=Path, required=True)
-    c.add_argument("--out", type=Path, required=True, metavar="RUN")
+    c.add_argument("--out", type=Path, metavar="RUN", help="needed, unless nothing is to be written")
+    c.add_argument("--init", metavar="RUN0[@STEP]", help="start from the weights of another run (or RUN0@best)")
+    c.add_argument("--fsdp", type=int, default=1, metavar="N", help="cut parameters up over N devices (default: 1)")
+    look = c.add_argument_group("looking before the run; nothing is written").add_mutually_exclusive_group()
+    look.add_argument("--dry-run", action="store_true", help="say what it takes: parameters, memory, hours")
+    look.add_argument("--overfit-one-batch", action="store_true", help="learn one batch by heart, as it should")
 
     c = _add(commands, "embed", _embed, "features of every clip")
-    c.add_argument("encoder", metavar="RUN[@STEP]", help="a pretraining run, or `measures` for the bare measures")
+    c.add_argument("encoder", metavar="RUN[@STEP]", help="a pretraining run (RUN@best: its best step), or `measures`")
     c.add_argument("clips", type=Path, metavar="CLIPS")
     c.add_argument("--out", type=Path, required=True, metavar="features.parquet")
 
@@ -210,11 +215,16 @@ def _prepare(args: argparse.Namespace, changes: dict[str, str]) -> int:
 
 def _pretrain(args: argparse.Namespace, changes: dict[str, str]) -> int:
     from pipelines.configuration import load_config, override
-    from pipelines.pretraining import run_pretraining
+    from pipelines.pretraining import dry_run, overfit_one_batch, run_pretraining
     from pretrain.config import PretrainConfig
 
     config = override(load_config(args.config, PretrainConfig), changes)
-    return run_pretraining(config, clips=args.clips, out=args.out)
+    if args.dry_run or args.overfit_one_batch:
+        look = dry_run if args.dry_run else overfit_one_batch
+        return look(config, clips=args.clips, fsdp=args.fsdp)
+    if not args.out:
+        raise UserError("--out is needed (see `wince pretrain --help`)")
+    return run_pretraining(config, clips=args.clips, out=args.out, init=args.init, fsdp=args.fsdp)
 
 
 def _embed(args: argparse.Namespace, changes: dict[str, str]) -> int:

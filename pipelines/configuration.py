@@ -8,7 +8,7 @@ import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -32,11 +32,12 @@ def load_config(name: str, kind: type[T]) -> T:
 def override(config: T, changes: dict[str, str]) -> T:
     """A copy of a config with dotted keys set from text, such as {"optimizer.learning_rate": "1e-3"}.
 
-    Raises `UserError` for unknown keys and for values that do not fit, naming the nearest right key.
+    A group that is given another kind (`encoder.kind`) has that kind's defaults, but keeps the values of the keys that
+    both kinds have. Raises `UserError` for unknown keys and for values that do not fit, naming the nearest right key.
     """
     if not changes:
         return config
-    values = to_json(config)
+    values = _with_kinds(config, changes)
     for key, text in changes.items():
         target, parts = values, key.split(".")
         for i, part in enumerate(parts):
@@ -64,6 +65,26 @@ def read_config(path: Path, kind: type[T]) -> T:
 def to_json(config: Any) -> dict[str, Any]:
     """A config as plain JSON values."""
     return TypeAdapter(type(config)).dump_python(config, mode="json")
+
+
+def _with_kinds(config: Any, changes: dict[str, str]) -> dict[str, Any]:
+    values = to_json(config)
+    for key, text in changes.items():
+        name, _, last = key.partition(".")
+        kinds = _kinds(get_type_hints(type(config)).get(name))
+        if last != "kind" or not kinds:
+            continue
+        if text not in kinds:
+            raise UserError(f"no {key} {text!r}{nearest(text, kinds)}")
+        if text != values[name]["kind"]:
+            fresh = to_json(kinds[text]())
+            values[name] = fresh | {k: values[name][k] for k in fresh if k in values[name]} | {"kind": text}
+    return values
+
+
+def _kinds(hint: Any) -> dict[str, Any]:
+    """The members of a union of configs that are told apart by their `kind`."""
+    return {member.kind: member for member in get_args(hint) if hasattr(member, "kind")}
 
 
 def _from_json(kind: type[T], values: dict[str, Any]) -> T:
@@ -119,21 +140,25 @@ def _owner(error: ValidationError) -> type | None:
 
 def _one_line(error: ValidationError, kind: type | None) -> str:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    parts, owner = _place(kind, first["loc"])
+    where = ".".join(parts)
     if first["type"] == "unexpected_keyword_argument":
-        parts = [str(part) for part in first["loc"]]
-        for part in parts[:-1]:
-            kind = _field_type(kind, part)
-        known = [f.name for f in fields(kind)] if is_dataclass(kind) else []
+        known = [f.name for f in fields(owner)] if is_dataclass(owner) else []
         return f"{error.title} has no key {where!r}{nearest(parts[-1], known)}"
     message = re.sub(r"^Value error, ", "", first["msg"])
     return f"{error.title}{'.' + where if where else ''}: {message}, got {first['input']!r}"[:300] if where else message
 
 
-def _field_type(kind: type | None, name: str) -> type | None:
-    if kind is None or not is_dataclass(kind):
-        return None
-    return next((f.type for f in fields(kind) if f.name == name and isinstance(f.type, type)), None)
+def _place(kind: Any, loc: tuple[int | str, ...]) -> tuple[list[str], Any]:
+    """The keys on the way to a place in a config, without the kinds that pydantic puts between, and its owner."""
+    keys, owner, hint = [], kind, kind
+    for part in map(str, loc):
+        if part in _kinds(hint):
+            hint = _kinds(hint)[part]
+        else:
+            keys, owner = [*keys, part], hint
+            hint = get_type_hints(owner).get(part) if is_dataclass(owner) else None
+    return keys, owner
 
 
 def _article(word: str) -> str:

@@ -3,19 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import jax
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 
-from pipelines.configuration import read_config
+from pipelines.pretrained import find_pretrained
 from pipelines.progress import progress
 from pretrain.clips.loader import FrameReader
 from pretrain.clips.tracks import ClipShape, Track, index_tracks, tile
-from pretrain.config import PretrainConfig
 from pretrain.errors import UserError
-from pretrain.training.checkpoints import Checkpoints
-from pretrain.training.step import init_state, make_embed
+from pretrain.training.mesh import make_mesh
+from pretrain.training.start import read_weights
+from pretrain.training.step import make_embed
 
 BATCH = 64
 MEASURES_ONLY = "measures"
@@ -31,12 +30,13 @@ def run_embedding(run: str, *, clips: Path, out: Path) -> int:
     if out.exists():
         raise UserError(f"{out} exists; choose another --out")
     shape, featurize = measures_featurizer() if run == MEASURES_ONLY else encoder_featurizer(run, clips)
-    tables, short = [], 0
+    tables, short, left = [], 0, 0
     tracks = index_tracks(clips)
     with progress("embed", len(tracks)) as meter:
         for done, track in enumerate(tracks, 1):
             windows = tile(track.time, shape)
             short += not len(windows)
+            left += _uncovered(track.time, track.time[windows[:, 0]], shape)
             if len(windows):
                 tables.append(_table(track, windows, shape, featurize(track, windows)))
             meter.update(done)
@@ -47,10 +47,25 @@ def run_embedding(run: str, *, clips: Path, out: Path) -> int:
     scratch = out.with_name(out.name + ".tmp")
     table.to_parquet(scratch)
     scratch.replace(out)
+    crops = sum(len(track.time) for track in tracks)
     print(
-        f"{len(table)} clips of {len(tracks) - short} tracks: {out}" + (f"; {short} tracks too short" if short else "")
+        f"{len(table)} clips of {len(tracks) - short} tracks: {out}"
+        + (f"; {short} tracks are shorter than a clip" if short else "")
+        + (
+            f"; {left} of {crops} crops are in no clip, as they lie in runs shorter than {shape.seconds:g} s"
+            if left
+            else ""
+        )
     )
     return 0
+
+
+def _uncovered(time: Float64[np.ndarray, "n"], starts: Float64[np.ndarray, "clips"], shape: ClipShape) -> int:
+    """How many crops are in no clip."""
+    if not len(starts):
+        return len(time)
+    before = np.searchsorted(starts, time + 1e-6) - 1
+    return int(((before < 0) | (time >= starts[before] + shape.seconds)).sum())
 
 
 def _table(
@@ -81,23 +96,11 @@ def measures_featurizer(shape: ClipShape | None = None) -> tuple[ClipShape, Feat
 
 
 def encoder_featurizer(run: str, clips: Path) -> tuple[ClipShape, Featurize]:
-    """The encoder of a run at a step (the newest when none is named)."""
-    folder, _, step = (run, "", "") if Path(run).is_dir() or "@" not in run else run.rpartition("@")
-    config = read_config(Path(folder) / "config.json", PretrainConfig) if Path(folder).is_dir() else None
-    if config is None:
-        raise UserError(f"no run folder {folder} (a run is written by `wince pretrain`; or say `{MEASURES_ONLY}`)")
-    if step and not step.isdecimal():
-        raise UserError(f"{run}: the part after @ must be a step number")
-    abstract = jax.eval_shape(lambda: init_state(config))
-    with Checkpoints(Path(folder) / "checkpoints", config.keep) as checkpoints:
-        if step:
-            state = checkpoints.load(int(step), abstract)
-        else:
-            found = checkpoints.load_newest(abstract, print)
-            if found is None:
-                raise UserError(f"{folder} has no checkpoint yet")
-            state = found[1]
-    params, embed = state["params"], make_embed(config)
+    """The encoder of a run at a step (the newest when none is named; see `find_pretrained`)."""
+    source = find_pretrained(run, f"; or say `{MEASURES_ONLY}`")
+    mesh, config = make_mesh(), source.config
+    _, params = read_weights(source, mesh, print)
+    embed = make_embed(config, mesh)
     read = FrameReader(clips, config.encoder.channels)
 
     def featurize(track: Track, windows: Int64[np.ndarray, "clips frames"]) -> Float[np.ndarray, "clips d"]:

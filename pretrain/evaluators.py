@@ -10,13 +10,14 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from pretrain.clips.loader import FrameReader, Stretch
-from pretrain.objectives.gauges import effective_rank, feature_std, within_track_share
+from pretrain.objectives.gauges import alignment, effective_rank, feature_std, uniformity, within_track_share
 
 Embed = Callable[[UInt8[np.ndarray, "b t h w c"]], Float[np.ndarray, "b d"]]
 Evaluator = Callable[[int, Embed], dict[str, float]]
 
 CLIPS_PER_STRETCH = 8
 MAX_STRETCHES = 64
+STRETCHES_AT_ONCE = 8
 
 
 def knn_same_track(features: Float[np.ndarray, "n d"], track: Int64[np.ndarray, "n"], k: int = 5) -> float:
@@ -45,16 +46,21 @@ def ridge_measures(
 
 
 def clip_gauges(parts: Sequence[Stretch], read: FrameReader) -> Evaluator:
-    """kNN of clip to track, ridge of features to measures, and the collapse gauges on clips spread over the dataset."""
+    """What features of clips spread over the dataset tell without labels: see the keys of what it returns.
+
+    kNN of clip to track, ridge of features to measures, and the collapse gauges; alignment is that of clips with others
+    of their track a crop apart.
+    """
     parts = [parts[i] for i in np.unique(np.linspace(0, len(parts) - 1, MAX_STRETCHES).astype(int))]
     chosen = [np.linspace(0, len(p.starts) - 1, CLIPS_PER_STRETCH).astype(int) for p in parts]
+    windows = [p.windows[c] for p, c in zip(parts, chosen, strict=True)]
+    beside = [p.windows[np.abs(c - 1)] for p, c in zip(parts, chosen, strict=True)]
     track = np.repeat([p.track.number for p in parts], CLIPS_PER_STRETCH)
     order = np.unique(track, return_inverse=True)[1]
     measures = np.concatenate([p.measures[c] for p, c in zip(parts, chosen, strict=True)])
 
     def evaluate(step: int, embed: Embed) -> dict[str, float]:
-        rows = [embed(read(p.track, p.windows[c])) for p, c in zip(parts, chosen, strict=True)]
-        features = np.concatenate(rows)
+        features, shifted = (_features(parts, which, read, embed) for which in (windows, beside))
         f, t = jnp.asarray(features), jnp.asarray(track)
         return {
             "knn_same_track": knn_same_track(features, track),
@@ -62,6 +68,22 @@ def clip_gauges(parts: Sequence[Stretch], read: FrameReader) -> Evaluator:
             "within_track_share": float(within_track_share(f, t)),
             "effective_rank": float(effective_rank(f)),
             "feature_std": float(feature_std(f)),
+            "alignment": float(alignment(f, jnp.asarray(shifted))),
+            "uniformity": float(uniformity(f)),
         }
 
     return evaluate
+
+
+def _features(
+    parts: Sequence[Stretch], windows: Sequence[Int64[np.ndarray, "clips frames"]], read: FrameReader, embed: Embed
+) -> Float[np.ndarray, "n d"]:
+    """Features of the clips of all parts, read and embedded in batches of one size, so that one compile suffices."""
+    found = []
+    for start in range(0, len(parts), STRETCHES_AT_ONCE):
+        numbers = range(start, start + STRETCHES_AT_ONCE)
+        wanted = [i for i in numbers if i < len(parts)]
+        frames = np.concatenate([read(parts[i].track, windows[i]) for i in wanted])
+        filled = frames[np.arange(STRETCHES_AT_ONCE * CLIPS_PER_STRETCH) % len(frames)]
+        found.append(embed(filled)[: len(frames)])
+    return np.concatenate(found)
