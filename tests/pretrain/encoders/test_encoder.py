@@ -70,10 +70,9 @@ def test_shapes_and_float32_throughout(name, dtype):
     assert net(config, dtype)(some_clips()).intermediates == {}
 
 
-@every
-def test_sizes_that_are_not_a_multiple_fit_as_well(config):
-    if config.can_drop:
-        pytest.skip("a ViT refuses them")
+@pytest.mark.parametrize("name", ["conv", "frames"])
+def test_sizes_that_are_not_a_multiple_fit_as_well(name):
+    config = CONFIGS[name]
     odd = type(config)(**INPUT | {"size": 25}, stages=(8, 16), **({"heads": 2} if config.kind == "frames" else {}))
     assert net(odd)(jnp.zeros((1, 4, 25, 25, 2))).maps.shape == (1, *odd.cells, 16)
 
