@@ -13,7 +13,6 @@ from pipelines.pretrained import find_pretrained
 from pipelines.progress import duration, progress
 from pipelines.run_folder import open_run, write_json
 from pretrain.config import PretrainConfig
-from pretrain.encoders.encoder import attention_notes
 from pretrain.training.distributed import start_distributed
 from pretrain.training.flops import training_flops
 from pretrain.training.loop import open_loader, train
@@ -60,8 +59,6 @@ def run_pretraining(config: PretrainConfig, *, clips: Path, out: Path, init: str
             if first and "loss" in row:
                 meter.update(row["step"], speed(row))
 
-        for note in attention_notes(config.encoder, config.precision, share=config.augment.token_share):
-            say(note)
         try:
             train(config, loader, out, fsdp=fsdp, init=source, report=report, say=say)
             ended = f"encoder of step {total}: {out}"

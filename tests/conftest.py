@@ -34,6 +34,16 @@ def _no_network(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(scope="module")
+def compile_quickly():
+    """For tests, and processes they start, that compile more than they compute."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        jax.config.update("jax_disable_most_optimizations", True)
+        yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture(scope="session")
 def drawn_clips(tmp_path_factory):
     """A clip dataset of drawn faces: 8 tracks of 10 s at 10 frames per second, 32 px."""

@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 
 from pretrain.clips.loader import ClipLoader
 from pretrain.config import PretrainConfig
+from pretrain.encoders.encoder import attention_notes
 from pretrain.errors import RunFailure, UserError, nearest
 from pretrain.evaluators import Evaluator, clip_gauges
 from pretrain.training.checkpoints import Checkpoints
@@ -81,6 +82,8 @@ def train(
         if restored:
             say(f"continuing from step {step}")
             checkpoints.drop_after(step)
+        for note in attention_notes(config.encoder, config.precision, share=config.augment.token_share):
+            say(note)
         with MetricsLog(out / METRICS, step if restored else -1, writes=jax.process_index() == 0) as log:
             for known, score in scores(log.rows, config.best).items():
                 checkpoints.rate(known, score)

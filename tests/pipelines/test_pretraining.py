@@ -25,8 +25,11 @@ from pretrain.training.start import Source, read_weights
 from scripts.soak.pretrain_kills import ROOT, Job, digest, finish, last_step, torture
 from tests.support.small import SMALL
 
-# Orbax leaves its coroutines and event loop to the garbage collector
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.usefixtures("compile_quickly"),
+    # Orbax leaves its coroutines and event loop to the garbage collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def words(clips, *more, **changes):

@@ -12,10 +12,11 @@ def moving_records(tracks=8, crops=100, size=32, seed=0):
     for number in range(tracks):
         time = np.arange(crops) / 10
         phase, rate = rng.uniform(0, 6, 5), rng.uniform(0.3, 2, 5)
-        measures = np.sin(time[:, None] * rate + phase).astype(np.float32)
+        courses = np.sin(time[:, None] * rate + phase).astype(np.float32)
+        measures = courses[:, np.arange(len(MEASURES)) % courses.shape[1]]
         base = cv2.resize(rng.integers(60, 200, (4, 4, 3)).astype(np.uint8), (size, size))
         frames = []
-        for m in measures:
+        for m in courses:
             image = base.copy()
             y, mouth = int(size * (0.3 + 0.08 * m[1])), int(size * (0.08 + 0.06 * m[2]))
             image[y : y + 3, size // 5 : -size // 5] = 20
@@ -32,7 +33,7 @@ def moving_records(tracks=8, crops=100, size=32, seed=0):
                 frame_index=np.arange(crops)[part],
                 time=time[part],
                 box=np.zeros((n, 4), np.float32),
-                measures=measures[part][:, : len(MEASURES)],
+                measures=measures[part],
                 landmarks=np.zeros((n, 68, 2), np.float32),
                 points=np.zeros((n, 5, 2), np.float32),
                 quality=np.zeros((n, len(QUALITY)), np.float32),

@@ -3,8 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from pretrain.clips.augment import AugmentConfig, augment, kept_cells, normalise, to_input
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 OFF = AugmentConfig(shift=0, zoom=0, flip=0, gamma=0, ramp=0, noise=0, cutout=0)
 

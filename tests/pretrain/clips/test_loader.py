@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pretrain.clips.dataset import read_clips
+from pretrain.clips.dataset import MEASURES, read_clips
 from pretrain.clips.loader import BatchConfig, ClipLoader, FrameReader, stretches
 from pretrain.clips.tracks import ClipShape, index_tracks
 from pretrain.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 SHAPE = ClipShape(frames=4, fps=10)
 BATCH = BatchConfig(tracks=4, clips_per_track=3)
@@ -30,7 +32,7 @@ def same(a, b):
 def test_shapes(drawn_clips):
     batch = next(loader(drawn_clips).batches())
     assert batch["frames"].shape == (4, 3, 2, 4, 32, 32, 1)
-    assert batch["measures"].shape == (4, 3, 5)
+    assert batch["measures"].shape == (4, 3, len(MEASURES))
     assert batch["known"].all()
     assert len(set(batch["track"])) == 4
 

@@ -72,7 +72,7 @@ def test_contrastive_and_pairwise_equal_the_loops_on_the_encoder_s_features(chan
     centred = vectors - vectors.mean(1, keepdims=True) if config.contrastive.centred else vectors
     projected = jax.jit(nets.projection)(jnp.asarray(centred.reshape(n, 2, -1), jnp.float32))
     a, b = np.asarray(projected, np.float64).swapaxes(0, 1)
-    distance = naive.measure_distance(batch["measures"].reshape(n, 5), batch["known"].reshape(n, 5))
+    distance = naive.measure_distance(batch["measures"].reshape(n, -1), batch["known"].reshape(n, -1))
     track = np.repeat(batch["track"], c)
     counts = naive.candidate_counts(
         track, batch["time"].reshape(n), distance, 0.25, config.batch.shift_seconds, config.contrastive.weighted
