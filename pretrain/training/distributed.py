@@ -24,6 +24,9 @@ def start_distributed(environment: Mapping[str, str] = os.environ) -> None:
     arguments = _arguments(environment)
     if arguments is None or jax.distributed.is_initialized():
         return
+    # Processors run programs side by side, and where two of them talk to other processes, each of these may begin with
+    # another one and wait for ever. One program at a time cannot; accelerators keep the order anyway.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     try:
         jax.distributed.initialize(**arguments)
     except (RuntimeError, ValueError) as error:
