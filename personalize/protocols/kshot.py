@@ -21,8 +21,9 @@ def blocked(
     t1: Float[np.ndarray, "n"],
     pool_share: float = 0.5,
     purge: float = 2.0,
+    first: int = 1,
 ) -> Blocks:
-    """The pool is the participant's first recording and the test all later ones.
+    """The pool is the participant's `first` recordings, but never the last, and the test all later ones.
 
     With a single recording its first part, `pool_share` of its time, is the pool, and the test begins `purge`
     seconds (rows, in a table without time) after that. Does not depend on k, so neither do the test units.
@@ -30,9 +31,10 @@ def blocked(
     pool, test = np.zeros(len(t0), bool), np.zeros(len(t0), bool)
     for person in np.unique(participant):
         rows = np.flatnonzero(participant == person)
-        order = sequence[rows]
-        if order.min() < order.max():
-            pool[rows], test[rows] = order == order.min(), order > order.min()
+        recordings = np.unique(sequence[rows])
+        if len(recordings) > 1:
+            begin = recordings[min(first, len(recordings) - 1)]
+            pool[rows], test[rows] = sequence[rows] < begin, sequence[rows] >= begin
         else:
             start, end = t0[rows].min(), t1[rows].max()
             cut = start + pool_share * (end - start)

@@ -1,0 +1,1 @@
+"""Leaks, seeded one by one into a synthetic cohort."""
