@@ -17,8 +17,8 @@ from personalize.cohorts.joining import join
 from personalize.cohorts.layout import Cohort, choose_target, read_cohort
 from personalize.config import PersonalizeConfig
 from personalize.evaluation.comparison import paired_difference
-from personalize.evaluation.metrics import METRICS
-from personalize.evaluation.rows import POOLINGS, check_interval, check_rows, score
+from personalize.evaluation.permutation import with_holm
+from personalize.evaluation.rows import POOLINGS, check_interval, check_rows, interval_rows, score
 from personalize.protocols.loso import PROTOCOL, predict_left_out
 from pipelines.configuration import to_json
 from pipelines.private import hide_name, read_key
@@ -26,7 +26,9 @@ from pipelines.run_folder import environment, first_difference, write_json
 from pretrain.errors import UserError
 
 SHOWN = ("mae", "ccc", "pcc", "auroc")
-"""Metrics of the table printed at the end; all of them are in `results.json`."""
+"""Metrics of the table printed at the end, and those that `results.json` has all intervals of."""
+COMPARED = (*SHOWN, "f1_macro")
+"""Metrics of the paired differences."""
 
 
 def personalize(
@@ -75,6 +77,7 @@ def _run(config: PersonalizeConfig, data: Cohort, features: Path | None, target:
     results = {
         "metrics": metric_rows(predictions, config, cohort=data.name, target=target),
         "comparisons": comparison_rows(predictions, config),
+        "intervals": all_intervals(predictions, config),
         "counts": {**seen, **joined, **tested},
     }
     check_rows(results["metrics"])
@@ -104,23 +107,33 @@ def metric_rows(
             "level": "clip",
             "subgroup": None,
         }
-        scores = score(part, threshold=config.threshold, draws=config.draws, seed=config.seed)
+        scores = score(part, threshold=config.threshold, seed=config.seed)
         rows += [{**about, **found} for found in scores]
     return rows
 
 
 def comparison_rows(predictions: pd.DataFrame, config: PersonalizeConfig) -> list[dict[str, Any]]:
-    """Every adaptation against the first of the config, and each combination against its first part alone."""
+    """Every adaptation against the first of the config, and each combination against its first part alone.
+
+    `p_holm` is adjusted for all pairs of one metric and pooling.
+    """
     parts = by_system(predictions)
     rows = []
     for a, b in _pairs(list(parts)):
-        for metric in METRICS:
+        for metric in COMPARED:
             for pooling in POOLINGS:
                 options = {"threshold": config.threshold, "draws": config.draws, "seed": config.seed}
                 found = paired_difference(parts[a], parts[b], metric, pooling=pooling, **options)
                 check_interval(found, found["difference"], f"{a} against {b}, {metric}")
                 rows.append({"a": _named(a), "b": _named(b), **found})
-    return rows
+    return with_holm(rows)
+
+
+def all_intervals(predictions: pd.DataFrame, config: PersonalizeConfig) -> list[dict[str, Any]]:
+    """The default interval of the metrics shown beside the bootstraps and the one over frames, system by system."""
+    options = {"threshold": config.threshold, "draws": config.draws, "seed": config.seed}
+    parts = by_system(predictions).items()
+    return [{**_named(key), **row} for key, part in parts for row in interval_rows(part, SHOWN, **options)]
 
 
 def by_system(predictions: pd.DataFrame) -> dict[tuple[str, str, int], pd.DataFrame]:
@@ -163,7 +176,7 @@ def format_results(results: dict[str, Any]) -> str:
             lambda key: " - ".join(f"{name} k={k}" for name, k in key),
         )  # fmt: skip
     if any(row["few_participants"] and row["difference"] is not None for row in changes):
-        lines.append("fewer than 20 participants: these intervals are somewhat too narrow")
+        lines.append("fewer than 20 participants: no interval can be relied on")
     return "\n".join(lines)
 
 

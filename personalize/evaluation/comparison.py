@@ -1,28 +1,22 @@
 """Paired differences between two systems on the same units."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
 
-from personalize.cohorts.columns import floats, texts
-from personalize.evaluation.bootstrap import (
-    People,
-    by_people,
-    draw_counts,
-    mean_replicates,
-    person_values,
-    pooled_replicates,
-)
+from personalize.cohorts.columns import floats
+from personalize.evaluation.intervals import FEW, bounded
 from personalize.evaluation.metrics import METRICS
-from personalize.evaluation.rows import bounded
+from personalize.evaluation.people import People
+from personalize.evaluation.permutation import mean_permutation, pooled_permutation, wilcoxon
+from personalize.evaluation.rows import people_of
+from personalize.evaluation.statistics import difference, person_differences
+from personalize.evaluation.targets import Target, check_target
 from pretrain.errors import UserError, nearest
 
 UNIT = ("participant", "recording", "track", "onset")
 """What a unit is known by across runs."""
-FEW = 20
-"""Under so many participants a percentile interval is known to be too narrow."""
 
 
 def paired_difference(
@@ -34,61 +28,47 @@ def paired_difference(
     pooling: str = "mean_over_participants",
     draws: int = 2000,
     seed: int = 0,
+    kind: str = "numeric",
 ) -> dict[str, Any]:
-    """Metric of a minus metric of b, with an interval from drawing the same people for both.
+    """Metric of a minus metric of b, with the default interval over people and tests of no difference.
 
-    Keys: metric, pooling, difference, low, high, interval, n_participants, n_units, few_participants, reason.
+    `p_permutation` swaps the two systems of whole people, in all ways if those are no more than `draws`;
+    `p_wilcoxon` takes the people's own differences, and is null for pooled metrics, that have none.
+    Keys: metric, pooling, difference, low, high, interval, p_permutation, p_wilcoxon, n_participants, n_units,
+    few_participants, reason.
     Raises `UserError` when the two were not tested on the same units with the same truth.
     """
     if metric not in METRICS:
         raise UserError(f"unknown metric {metric!r}{nearest(metric, METRICS)}")
-    both = _same_units(predictions_a, predictions_b)
-    truth, names = floats(both, "truth_a"), texts(both, "participant")
-    a = by_people(truth, floats(both, "prediction_a"), names)
-    b = by_people(truth, floats(both, "prediction_b"), names)
-    counts = draw_counts(len(a.names), draws, seed)
-    compare = _pooled if pooling == "pooled" else _mean_over_participants
-    value, reason, replicates, defined = compare(metric, a, b, counts, threshold)
-    people = int(defined.sum())
-    limits = bounded(value, reason, replicates, people)
+    both, target = _same_units(predictions_a, predictions_b), Target(kind, threshold)
+    a, b = (people_of(both, f"prediction_{side}", f"cut_{side}") for side in "ab")
+    for units in (a, b):
+        check_target(target, units.truth, units.prediction)
+    found = difference(metric, a, b, target, pooling)
+    limits = bounded(found)
+    value = limits.pop("value")
     return {
         "metric": metric,
         "pooling": pooling,
-        "difference": limits.pop("value"),
+        "difference": value,
         **limits,
-        "n_participants": people,
-        "n_units": int(defined[a.code].sum()),
-        "few_participants": people < FEW,
+        **_tests(metric, a, b, target, pooling, draws, seed, defined=value is not None),
+        "n_participants": found.people,
+        "n_units": int(found.counted[a.code].sum()),
+        "few_participants": found.people < FEW,
     }
 
 
-class _Change(NamedTuple):
-    value: float | None
-    reason: str | None
-    replicates: Float[np.ndarray, "b"]
-    defined: Bool[np.ndarray, "p"]
-    """Whose units count."""
-
-
-def _pooled(metric: str, a: People, b: People, counts: Int[np.ndarray, "b p"], threshold: float | None) -> _Change:
-    of_a, of_b = (METRICS[metric](units.truth, units.prediction, threshold) for units in (a, b))
-    replicates_a, replicates_b = (pooled_replicates(metric, units, counts, threshold) for units in (a, b))
-    value = of_a.value - of_b.value if of_a.value is not None and of_b.value is not None else None
-    reason = of_a.reason or of_b.reason
-    return _Change(value, reason, replicates_a - replicates_b, np.ones(len(a.names), bool))
-
-
-def _mean_over_participants(
-    metric: str, a: People, b: People, counts: Int[np.ndarray, "b p"], threshold: float | None
-) -> _Change:
-    values_a, reasons_a = person_values(metric, a, threshold)
-    values_b, reasons_b = person_values(metric, b, threshold)
-    change = values_a - values_b
-    defined = ~np.isnan(change)
-    lost = int((~defined).sum())
-    reason = f"undefined for {lost} participants, e.g. {(reasons_a + reasons_b)[0]}" if lost else None
-    value = float(change[defined].mean()) if defined.any() else None
-    return _Change(value, reason, mean_replicates(change, counts), defined)
+def _tests(
+    metric: str, a: People, b: People, target: Target, pooling: str, draws: int, seed: int, *, defined: bool
+) -> dict[str, float | None]:
+    if not defined:
+        return {"p_permutation": None, "p_wilcoxon": None}
+    if pooling == "pooled":
+        return {"p_permutation": pooled_permutation(metric, a, b, target, draws, seed), "p_wilcoxon": None}
+    changes, _ = person_differences(metric, a, b, target)
+    changes = changes[~np.isnan(changes)]
+    return {"p_permutation": mean_permutation(changes, draws, seed), "p_wilcoxon": wilcoxon(changes)}
 
 
 def _same_units(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
@@ -97,10 +77,15 @@ def _same_units(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     for name, table in (("first", a), ("second", b)):
         if table.duplicated(key).any():
             raise UserError(f"the {name} predictions hold a unit twice: pick one system and adaptation")
-    columns = [*key, "truth", "prediction"]
-    both = a[columns].merge(b[columns], on=key, suffixes=("_a", "_b"), how="inner", validate="1:1")
+    both = _named(a, key, "a").merge(_named(b, key, "b"), on=key, how="inner", validate="1:1")
     if not len(both) == len(a) == len(b):
         raise UserError(f"not the same test units: {len(a)} in the first, {len(b)} in the second, {len(both)} in both")
     if not np.array_equal(floats(both, "truth_a"), floats(both, "truth_b")):
         raise UserError("the two runs were tested against different ratings of the same units")
-    return both
+    return both.assign(truth=both["truth_a"])
+
+
+def _named(table: pd.DataFrame, key: list[str], side: str) -> pd.DataFrame:
+    """The columns that a comparison needs, those that are not the key marked by their side."""
+    kept = [column for column in ("truth", "prediction", "cut") if column in table.columns]
+    return pd.concat([table[key], table[kept].add_suffix(f"_{side}")], axis=1)

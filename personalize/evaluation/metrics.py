@@ -1,94 +1,52 @@
 """Metrics: pure functions from truth and prediction to a number, or to the reason why there is none."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
-import scipy.stats
-import sklearn.metrics
 from jaxtyping import Float
 
+from personalize.evaluation.plain_classes import CLASSES
+from personalize.evaluation.plain_events import EVENTS, c_index
+from personalize.evaluation.plain_numbers import NUMBERS, kappa_quadratic
+from personalize.evaluation.targets import VIEWS, Target, as_target, view
+from personalize.evaluation.values import Value
 
-class Value(NamedTuple):
-    """A metric's value, or None and why it is undefined."""
+__all__ = ["LOWER_IS_BETTER", "METRICS", "Value", "metrics_of"]
 
-    value: float | None
-    reason: str | None = None
+LOWER_IS_BETTER = frozenset({"mse", "mae", "mae_by_level", "brier", "ece"})
 
-
-LOWER_IS_BETTER = frozenset({"mae"})
-
-
-def mae(truth: Float[np.ndarray, "n"], prediction: Float[np.ndarray, "n"], threshold: float | None) -> Value:
-    """Mean absolute error, in units of the rating. `threshold` is not used."""
-    if len(truth) == 0:
-        return Value(None, "no units")
-    return Value(float(sklearn.metrics.mean_absolute_error(truth, prediction)))
-
-
-def pcc(truth: Float[np.ndarray, "n"], prediction: Float[np.ndarray, "n"], threshold: float | None) -> Value:
-    """Pearson's correlation. `threshold` is not used."""
-    if reason := _constant(truth, prediction):
-        return Value(None, reason)
-    return Value(float(np.asarray(scipy.stats.pearsonr(truth, prediction))[0]))
-
-
-def ccc(truth: Float[np.ndarray, "n"], prediction: Float[np.ndarray, "n"], threshold: float | None) -> Value:
-    """Lin's concordance correlation (Biometrics 1989, 45:255), with moments over n. `threshold` is not used.
-
-    Undefined for a constant truth; a constant prediction of a varying truth has concordance 0.
-    """
-    if len(truth) < 2 or not _varies(truth):
-        return Value(None, "constant truth" if len(truth) > 1 else "fewer than two units")
-    if not _varies(prediction):
-        return Value(0.0)
-    covariance = np.mean((truth - truth.mean()) * (prediction - prediction.mean()))
-    spread = truth.var() + prediction.var() + (truth.mean() - prediction.mean()) ** 2
-    return Value(float(2 * covariance / spread))
-
-
-def auroc(truth: Float[np.ndarray, "n"], prediction: Float[np.ndarray, "n"], threshold: float | None) -> Value:
-    """Area under the ROC curve for truth at or above `threshold`."""
-    if reason := _one_class(truth, threshold):
-        return Value(None, reason)
-    return Value(float(sklearn.metrics.roc_auc_score(truth >= threshold, prediction)))
-
-
-def f1_macro(truth: Float[np.ndarray, "n"], prediction: Float[np.ndarray, "n"], threshold: float | None) -> Value:
-    """Mean of the F1 of both classes, truth and prediction cut at the same `threshold`."""
-    if reason := _one_class(truth, threshold):
-        return Value(None, reason)
-    cut = (truth >= threshold, prediction >= threshold)
-    f1 = sklearn.metrics.f1_score(*cut, average="macro", zero_division=0.0)  # pyright: ignore[reportArgumentType]
-    return Value(float(f1))
-
-
-METRICS: dict[str, Callable[..., Value]] = {
-    "auroc": auroc,
-    "pcc": pcc,
-    "ccc": ccc,
-    "mae": mae,
-    "f1_macro": f1_macro,
+_PLAIN = {
+    "cut": CLASSES,
+    "codes": {**CLASSES, "kappa_quadratic": kappa_quadratic},
+    "events": EVENTS,
+    "numbers": {**NUMBERS, "c_index": c_index},
 }
 
 
-def _varies(values: Float[np.ndarray, "n"]) -> bool:
-    """Whether the values differ by more than rounding."""
-    return bool(np.ptp(values) > 1e-10 * max(1.0, float(np.abs(values).max())))
+def _evaluate(
+    metric: str,
+    truth: Float[np.ndarray, "n"],
+    prediction: Float[np.ndarray, "n"],
+    target: Target | float | None,
+    cut: Float[np.ndarray, "n"] | None = None,
+) -> Value:
+    target = as_target(target)
+    seen = view(metric, truth, prediction, target, cut)
+    return Value(None, seen) if isinstance(seen, str) else _PLAIN[VIEWS[target.kind][metric]][metric](*seen)
 
 
-def _constant(truth: Float[np.ndarray, "n"], prediction: Float[np.ndarray, "n"]) -> str | None:
-    if len(truth) < 2:
-        return "fewer than two units"
-    if not _varies(truth):
-        return "constant truth"
-    return None if _varies(prediction) else "constant prediction"
+NAMES = (
+    "accuracy", "balanced_accuracy", "auroc", "auprc", "f1_macro", "f1_micro", "kappa_quadratic", "sensitivity",
+    "specificity", "ppv", "npv", "mse", "mae", "mae_by_level", "pcc", "ccc", "icc21", "icc31", "c_index", "brier",
+    "brier_scaled", "calibration_intercept", "calibration_slope", "ece",
+)  # fmt: skip
+"""The fixed names, in the order in which results list them."""
+
+METRICS: dict[str, Callable[..., Value]] = {name: partial(_evaluate, name) for name in NAMES}
+"""name -> f(truth, prediction, target, cut=None); `target` is a `Target`, or the threshold of a numeric one or None."""
 
 
-def _one_class(truth: Float[np.ndarray, "n"], threshold: float | None) -> str | None:
-    if threshold is None:
-        return "no threshold in the config"
-    positives = int((truth >= threshold).sum())
-    if positives in (0, len(truth)):
-        return f"all {len(truth)} units {'below' if positives == 0 else 'at or above'} {threshold:g}"
-    return None
+def metrics_of(kind: str) -> tuple[str, ...]:
+    """The metrics that are defined for a kind of target."""
+    return tuple(name for name in NAMES if name in VIEWS[kind])

@@ -7,60 +7,88 @@ import numpy as np
 import pandas as pd
 
 from personalize.cohorts.columns import floats, texts
-from personalize.evaluation.bootstrap import (
-    INTERVAL,
-    by_people,
-    draw_counts,
-    mean_replicates,
-    percentile_interval,
-    person_values,
-    pooled_replicates,
-)
-from personalize.evaluation.metrics import METRICS
+from personalize.evaluation.intervals import FRAMES, JACKKNIFE, bootstrap_limits, bounded, default_limits, scattered
+from personalize.evaluation.metrics import metrics_of
+from personalize.evaluation.people import People, by_people
+from personalize.evaluation.statistics import POOLINGS, statistic
+from personalize.evaluation.targets import Target, check_target
+
+__all__ = ["KEYS", "POOLINGS", "RowError", "check_interval", "check_rows", "interval_rows", "primary_pooling", "score"]
 
 KEYS = (
     "system", "cohort", "train_cohort", "protocol", "leaky", "oracle", "adaptation", "k", "target", "level",
     "pooling", "subgroup", "metric", "value", "low", "high", "interval", "n_participants", "n_units", "seeds",
     "reason",
 )  # fmt: skip
-POOLINGS = ("mean_over_participants", "pooled")
 
 
 class RowError(ValueError):
     """A row of results that may not be shown."""
 
 
-def score(predictions: pd.DataFrame, *, threshold: float | None, draws: int, seed: int) -> list[dict[str, Any]]:
-    """All metrics of one system's predictions, mean over participants and pooled.
+def score(
+    predictions: pd.DataFrame, *, threshold: float | None, seed: int, kind: str = "numeric"
+) -> list[dict[str, Any]]:
+    """All metrics of one system's predictions that its kind of target has, mean over participants and pooled.
 
-    Keys: metric, pooling, value, low, high, interval, n_participants, n_units, seeds, reason.
+    `predictions` has columns participant, truth and prediction; a column `cut`, if there, says from where on the
+    prediction counts as an event, chosen on the training data of each unit's fold. See `targets` for `threshold` and
+    `kind`. Keys: metric, pooling, value, low, high, interval, n_participants, n_units, seeds, reason.
     """
-    truth, prediction = floats(predictions, "truth"), floats(predictions, "prediction")
-    units = by_people(truth, prediction, texts(predictions, "participant"))
-    counts = draw_counts(len(units.names), draws, seed)
+    units, target = people_of(predictions), Target(kind, threshold)
+    check_target(target, units.truth, units.prediction)
     rows = []
-    for metric, function in METRICS.items():
-        values, reasons = person_values(metric, units, threshold)
-        defined = ~np.isnan(values)
-        mean = float(values[defined].mean()) if defined.any() else None
-        of = {"n_participants": int(defined.sum()), "n_units": int(defined[units.code].sum())}
-        rows.append(_row(metric, POOLINGS[0], mean, _few(reasons), mean_replicates(values, counts), of, seed))
-        value, reason = function(units.truth, units.prediction, threshold)
-        of = {"n_participants": len(units.names), "n_units": len(units.truth)}
-        replicates = pooled_replicates(metric, units, counts, threshold)
-        rows.append(_row(metric, POOLINGS[1], value, reason, replicates, of, seed))
+    for metric in metrics_of(kind):
+        for pooling in POOLINGS:
+            found = statistic(metric, units, target, pooling)
+            of = {"n_participants": found.people, "n_units": int(found.counted[units.code].sum()), "seeds": [seed]}
+            rows.append({"metric": metric, "pooling": pooling, **bounded(found), **of})
     return rows
 
 
-def bounded(value: float | None, reason: str | None, replicates: np.ndarray, people: int) -> dict[str, Any]:
-    """The keys value, low, high, interval and reason; a number whose interval cannot be had becomes null."""
-    if value is not None and people < 2:
-        value, reason = None, "no interval over one participant"
-    limits = None if value is None else percentile_interval(replicates)
-    if value is not None and limits is None:
-        value, reason = None, "undefined in most resamples of the participants"
-    low, high = limits or (None, None)
-    return {"value": value, "low": low, "high": high, "interval": INTERVAL if limits else None, "reason": reason}
+def interval_rows(
+    predictions: pd.DataFrame,
+    metrics: Sequence[str],
+    *,
+    threshold: float | None,
+    draws: int,
+    seed: int,
+    kind: str = "numeric",
+) -> list[dict[str, Any]]:
+    """The default interval of some metrics beside both bootstraps and, for pooled ones, the one over frames.
+
+    Keys: metric, pooling, value, interval, low, high, n_participants, reason.
+    """
+    units, target = people_of(predictions), Target(kind, threshold)
+    check_target(target, units.truth, units.prediction)
+    rows = []
+    for metric in metrics:
+        for pooling in POOLINGS:
+            found = statistic(metric, units, target, pooling)
+            limits = {JACKKNIFE: default_limits(found), **bootstrap_limits(found, draws, seed)}
+            if pooling == "pooled":
+                limits[FRAMES] = default_limits(statistic(metric, scattered(units, seed), target, pooling))
+            about = {"metric": metric, "pooling": pooling, "value": found.value, "n_participants": found.people}
+            for name, each in limits.items():
+                low, high, reason = (None, None, each) if isinstance(each, str) else (*each, None)
+                rows.append({**about, "interval": name, "low": low, "high": high, "reason": reason})
+    return rows
+
+
+def people_of(predictions: pd.DataFrame, column: str = "prediction", cut: str = "cut") -> People:
+    """The units of a table of predictions by participant."""
+    cuts = floats(predictions, cut) if cut in predictions.columns else None
+    return by_people(floats(predictions, "truth"), floats(predictions, column), texts(predictions, "participant"), cuts)
+
+
+def primary_pooling(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Which of the two rows of each metric is the primary one, for the rows of one system.
+
+    The mean over participants where every participant has the metric, else the pooled one.
+    """
+    people = {(row["metric"], row["pooling"]): row["n_participants"] for row in rows}
+    mean, pooled = POOLINGS
+    return {metric: mean if people[metric, mean] == people[metric, pooled] else pooled for metric, _ in people}
 
 
 def check_rows(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -83,24 +111,3 @@ def check_interval(row: Mapping[str, Any], value: float | None, where: str) -> N
         raise RowError(f"{where}: a number without its interval")
     if not np.isfinite(value) or limits[0] > limits[1]:
         raise RowError(f"{where}: {value} [{limits[0]}, {limits[1]}] is no number with an interval")
-
-
-def _few(reasons: list[str]) -> str | None:
-    """Why some people have no value: the commonest reason and how many."""
-    if not reasons:
-        return None
-    commonest = max(sorted(set(reasons)), key=reasons.count)
-    return f"undefined for {len(reasons)} participants, e.g. {commonest}"
-
-
-def _row(
-    metric: str,
-    pooling: str,
-    value: float | None,
-    reason: str | None,
-    replicates: np.ndarray,
-    of: dict[str, int],
-    seed: int,
-) -> dict[str, Any]:
-    limits = bounded(value, reason, replicates, of["n_participants"])
-    return {"metric": metric, "pooling": pooling, **limits, **of, "seeds": [seed]}
