@@ -1,10 +1,11 @@
 """What every protocol is: a scikit-learn splitter that says its name and whether it leaks."""
 
+from abc import abstractmethod
 from collections.abc import Generator, Iterator
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Bool, Int, Shaped
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import BaseCrossValidator
 
@@ -70,8 +71,14 @@ class Protocol(BaseCrossValidator, BaseEstimator):
     def _needs(self) -> tuple[str, ...]:
         return self.needs
 
+    @abstractmethod
     def _folds(self, units: Units, y: Shaped[np.ndarray, "n"] | None) -> Iterator[Fold]:
-        raise NotImplementedError
+        """The folds of units that are known to fit X and y."""
+
+
+def left_out(name: str, test: Bool[np.ndarray, "n"]) -> Fold:
+    """The fold that tests these units, learns from all others and calibrates on none."""
+    return Fold(name, np.flatnonzero(~test), NOBODY, np.flatnonzero(test))
 
 
 def marked(protocol: Protocol) -> str:

@@ -3,12 +3,13 @@
 They are here to show what a published number is worth; no number of theirs goes without the word.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from personalize.protocols.base import NOBODY, Fold, Protocol, dealt
+from personalize.protocols.base import Fold, Protocol, dealt, left_out
 from personalize.protocols.units import Units
 from pretrain.errors import UserError
 
@@ -29,14 +30,13 @@ class _Dealt(Protocol):
         if len(set(hand.tolist())) < self.n_splits:
             raise UserError(f"protocol {self.name!r}: too few {self._what} for {self.n_splits} folds")
         for number in range(self.n_splits):
-            test = hand == number
-            yield Fold(f"fold {number}", np.flatnonzero(~test), NOBODY, np.flatnonzero(test))
+            yield left_out(f"fold {number}", hand == number)
 
     _what = "units"
 
+    @abstractmethod
     def _hand(self, units: Units, rng: np.random.Generator) -> Int[np.ndarray, "n"]:
         """The fold of every unit."""
-        raise NotImplementedError
 
 
 class RandomFrame(_Dealt):

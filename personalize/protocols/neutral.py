@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from personalize.adaptation.reference import minus_mean, opening
+
 ORACLE = "ORACLE"
 TRANSDUCTIVE = "transductive"
 
@@ -43,14 +45,7 @@ def first_seconds(
     seconds: float,
 ) -> Neutral:
     """The usable units within the first `seconds` of their recording, else its first usable one; no label."""
-    reference = np.zeros(len(t0), bool)
-    for name in np.unique(recording):
-        rows = np.flatnonzero(recording == name)
-        good = rows[usable[rows]]
-        if len(good):
-            opening = good[t1[good] <= t0[rows].min() + seconds]
-            reference[opening if len(opening) else good[[t0[good].argmin()]]] = True
-    return _unlabelled(reference, recording, t0, t1)
+    return _unlabelled(opening(recording, t0, t1, usable, seconds), recording, t0, t1)
 
 
 def marked_rest(
@@ -141,12 +136,7 @@ def overlapping(
 
 def minus_neutral(x: Float[np.ndarray, "n d"], neutral: Neutral) -> Float[np.ndarray, "n d"]:
     """Every row less the mean of its scope's reference units; NaN where there is none."""
-    out = np.full_like(x, np.nan)
-    for name in np.unique(neutral.scope):
-        rows = neutral.scope == name
-        if (chosen := rows & neutral.reference).any():
-            out[rows] = x[rows] - x[chosen].mean(axis=0)
-    return out
+    return minus_mean(x, neutral.reference, neutral.scope)
 
 
 def _unlabelled(

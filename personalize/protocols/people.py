@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from personalize.cohorts.identity import same_person_key
-from personalize.protocols.base import NOBODY, Fold, Protocol, dealt, names_in_order
+from personalize.protocols.base import NOBODY, Fold, Protocol, dealt, left_out, names_in_order
 from personalize.protocols.units import Units
 from pretrain.errors import UserError, nearest
 
@@ -20,7 +20,7 @@ class Loso(Protocol):
         people = np.unique(units.participant)
         _check_people(len(people), 2, self.name)
         for person in people:
-            yield _left_out(str(person), units.participant == person)
+            yield left_out(str(person), units.participant == person)
 
 
 LOSO = Loso()
@@ -46,7 +46,7 @@ class GroupKFold(Protocol):
         _check_people(len(people), self.n_splits, self.name)
         hand = dealt(size, self.n_splits, np.random.default_rng(self.seed))
         for number in range(self.n_splits):
-            yield _left_out(f"fold {number}", hand[code] == number)
+            yield left_out(f"fold {number}", hand[code] == number)
 
 
 class FixedSplit(Protocol):
@@ -129,10 +129,6 @@ def named(participant: Shaped[np.ndarray, "n"], names: tuple[str, ...], what: st
             raise UserError(f"no {what} {name!r}{nearest(name, known.values())}")
     wanted = {same_person_key(name) for name in names}
     return np.array([same_person_key(str(name)) in wanted for name in participant], dtype=bool)
-
-
-def _left_out(name: str, test: Bool[np.ndarray, "n"]) -> Fold:
-    return Fold(name, np.flatnonzero(~test), NOBODY, np.flatnonzero(test))
 
 
 def _check_people(people: int, fewest: int, name: str) -> None:

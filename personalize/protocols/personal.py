@@ -5,6 +5,7 @@ are the calibration of one single fold). Which units are tested depends on neith
 """
 
 import zlib
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,8 +60,9 @@ class _Personal(Protocol):
         if not found:
             raise UserError(f"protocol {self.name!r}: nobody has units left to test")
 
+    @abstractmethod
     def _roles(self, units: Units, y: Shaped[np.ndarray, "n"] | None, draw: int) -> tuple[np.ndarray, np.ndarray]:
-        raise NotImplementedError
+        """The masks of `roles`."""
 
 
 class KShot(_Personal):

@@ -90,7 +90,7 @@ def torture(footage: Path, out: Path, seconds: float, dice: random.Random, kills
 def make_footage(folder: Path, people: int, seconds: int = 4) -> Path:
     """Short films of phantoms."""
     words = ["phantom", "episodes", "--unlabelled", "--participants", str(people), "--recordings", "1"]
-    subprocess.run(_wince(*words, "--seconds", str(seconds), "--out", str(folder)), cwd=ROOT, check=True)
+    subprocess.run(wince(*words, "--seconds", str(seconds), "--out", str(folder)), cwd=ROOT, check=True)
     return folder
 
 
@@ -111,7 +111,7 @@ def finish(footage: Path, out: Path) -> str:
     return ended.stdout
 
 
-def kill_after(process: subprocess.Popen[bytes], seconds: float, everybody: bool) -> bool:
+def kill_after(process: subprocess.Popen[bytes], seconds: float, everybody: bool = False) -> bool:
     """Kills a process, or its whole group, with -9; whether it was still at work."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
@@ -136,8 +136,9 @@ def digest(folder: Path) -> str:
 
 
 def _prepare(footage: Path, out: Path) -> list[str]:
-    return _wince("prepare", str(footage), "--out", str(out), "--size", "48", "--workers", "2")
+    return wince("prepare", str(footage), "--out", str(out), "--size", "48", "--workers", "2")
 
 
-def _wince(*words: str) -> list[str]:
+def wince(*words: str) -> list[str]:
+    """The words that start a command."""
     return [sys.executable, "-m", "pipelines.cli", *words]

@@ -2,15 +2,12 @@
 parameters, bit for bit, and the same log."""
 
 import argparse
-import contextlib
 import datetime
 import hashlib
 import os
 import platform
 import random
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -26,8 +23,8 @@ from pretrain.training.log import read_metrics
 from pretrain.training.mesh import make_mesh
 from pretrain.training.start import CHECKPOINTS, METRICS, Source
 from pretrain.training.step import abstract_state
+from scripts.soak.kills import ROOT, kill_after, make_footage, wince
 
-ROOT = Path(__file__).resolve().parents[2]
 MOST_KILLS = 10
 """Of one and the same run, before it is left to end."""
 UNFINISHED = "*.orbax-checkpoint-tmp*"
@@ -113,7 +110,7 @@ class Job:
     def command(self, out: Path) -> list[str]:
         """The words that start it."""
         words = ["pretrain", "pretrain/tiny", "--clips", str(self.clips), "--out", str(out)]
-        return [sys.executable, "-m", "pipelines.cli", *words, "--steps", str(self.steps), *_TINY]
+        return wince(*words, "--steps", str(self.steps), *_TINY)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -186,17 +183,6 @@ def _begun(out: Path) -> list[str]:
     return [path.name.split(".")[0] for path in (out / CHECKPOINTS).glob("*")]
 
 
-def kill_after(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Kills a process with -9; whether it was still at work."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
-    killed = process.poll() is None
-    if killed:
-        os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    return killed
-
-
 def last_step(out: Path) -> int:
     """The last step that the log tells of; -1 when there is none."""
     path = out / METRICS
@@ -219,10 +205,6 @@ def digest(out: Path) -> tuple[str, str]:
 
 def make_clips(folder: Path) -> Path:
     """Clips of phantoms, by the commands that make them."""
-    people = ["--unlabelled", "--participants", "4", "--recordings", "1", "--seconds", "8"]
-    for words in (
-        ["phantom", "episodes", *people, "--out", str(folder / "footage")],
-        ["prepare", str(folder / "footage"), "--out", str(folder / "clips"), "--size", "48"],
-    ):
-        subprocess.run([sys.executable, "-m", "pipelines.cli", *words], cwd=ROOT, check=True)
-    return folder / "clips"
+    footage, clips = make_footage(folder / "footage", 4, seconds=8), folder / "clips"
+    subprocess.run(wince("prepare", str(footage), "--out", str(clips), "--size", "48"), cwd=ROOT, check=True)
+    return clips
