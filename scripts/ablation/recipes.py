@@ -88,7 +88,11 @@ def _candidates(base: PretrainConfig) -> dict[str, PretrainConfig]:
         f"same-track at {t:g} + pairwise": replace(base, contrastive=replace(SAME_TRACK, weight=0.1, temperature=t))
         for t in (0.05, 0.3)
     }
+    centred_soft = replace(kinds["centred soft"], weight=0.1)
     pairwise = {
+        "0.1 centred soft + pairwise absolute 0.3": replace(
+            base, contrastive=centred_soft, pairwise=PairwiseConfig(absolute_weight=0.3)
+        ),
         "pairwise absolute": replace(base, pairwise=PairwiseConfig(absolute_weight=1.0)),
         "pairwise absolute 0.3": replace(base, pairwise=PairwiseConfig(absolute_weight=0.3)),
         "pairwise no rank": replace(base, pairwise=PairwiseConfig(rank_weight=0)),
