@@ -1,45 +1,35 @@
-"""Ridge regression per person, centred on the population model.
+"""Ridge regression per person, centred on the population model, with predictive standard errors.
 
 A person's model is the population head plus an offset, a gain along the population's direction and a correction
 in a few other directions, each with a Gaussian prior of mean zero. Without labels it *is* the population model;
 labels pull away from it smoothly. The three prior variances are those that would have served the training people
-best under the same k-shot protocol.
+best under the same k-shot protocol; the noise variance is what their errors then show.
 """
 
-from itertools import product
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float
 from sklearn.base import BaseEstimator
 
+from personalize.adaptation.base import Prediction
+from personalize.adaptation.prior import GRID, POPULATION, Prior, choose, grid_errors, likeliest, posterior, variances
+from personalize.adaptation.rows import by_person, checked, participants, record
 from personalize.heads.ridge import RidgeHead
-
-
-class Prior(NamedTuple):
-    """Prior variances over the noise variance: offset, gain (per standard deviation of the prediction), rest."""
-
-    offset: float
-    gain: float
-    rest: float
-
-
-POPULATION = Prior(0.0, 0.0, 0.0)
-"""Under this one a person's model is the population's, whatever their labels."""
-GRID = tuple(
-    Prior(*values)
-    for values in product(
-        (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0), (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0), (0.0, 0.01, 0.03, 0.1, 0.3)
-    )
-)
-"""Tried in this order, so that a tie goes to the least departure from the population."""
 
 
 class Ridge(BaseEstimator):
     """Offset, gain and `components` further directions per person, shrunk to the population head.
 
-    Learned: `prior_`, `prior_participants_` (whose data chose it), `participants_` (whose labels were used).
+    With `components=0` this is the affine recalibration `calibrate`.
+
+    Learned: `prior_` (variances over the noise variance), `spread_` (those of the predictive variance), `noise_`
+    (variance), `coef_` and `covariance_` of every person, `prior_participants_` (whose data chose the prior),
+    `participants_` (whose labels were used), `seen_`.
     """
+
+    KEPT = ("start_", "axes_", "share_", "width_", "prior_", "spread_", "noise_", "coef_", "covariance_")
+    """What predicting needs."""
 
     def __init__(self, components: int = 8, grid: tuple[Prior, ...] = GRID) -> None:
         self.components = components
@@ -49,93 +39,93 @@ class Ridge(BaseEstimator):
         self,
         X: Float[np.ndarray, "n d"],
         y: Float[np.ndarray, "n"],
-        groups: Shaped[np.ndarray, "n"],
+        groups: Any,
         *,
         calibration: Bool[np.ndarray, "n"],
         test: Bool[np.ndarray, "n"],
         start: RidgeHead,
     ) -> "Ridge":
-        """Chooses the prior on the rows that `start` was fitted on, each person predicted without themselves.
-
-        It stays with the population model unless the best prior gains more than one standard error over people:
-        among a dozen people the smallest of hundreds of errors is small partly by luck.
-        """
-        self.prior_participants_ = frozenset(str(name) for name in np.unique(groups))
-        population = start.left_out_
-        design = self._design(X, population, start)
-        errors = []
-        for person in np.unique(groups):
-            given, asked = (np.flatnonzero(mask & (groups == person)) for mask in (calibration, test))
-            if len(given) and len(asked):
-                change = _corrections(design[given], (y - population)[given], design[asked], self.grid)
-                errors.append(((population[asked] + change - y[asked]) ** 2).mean(axis=1))
-        self.prior_ = _choose(np.array(errors).reshape(-1, len(self.grid)), self.grid)
+        """Chooses the prior on the rows that `start` was fitted on, each person predicted without themselves."""
+        names = checked(X, y, groups)
+        self.prior_participants_ = frozenset(map(str, np.unique(names)))
+        self.seen_ = record(start.seen_)
+        self._look(start)
+        error = y - start.left_out_.value
+        design = self._design(X, start.left_out_.value)
+        people = [(rows[calibration[rows]], rows[test[rows]]) for _, rows in by_person(names)]
+        people = [pair for pair in people if len(pair[1])] or [(rows[:0], rows) for _, rows in by_person(names)]
+        both = [pair for pair in people if len(pair[0])]
+        self.prior_ = choose(grid_errors(design, error, both, self.grid), self.grid)
+        self.spread_, self.noise_ = self._noise(design, error, people)
         return self
 
-    def fit(
-        self,
-        X: Float[np.ndarray, "n d"],
-        y: Float[np.ndarray, "n"],
-        groups: Shaped[np.ndarray, "n"],
-        *,
-        start: RidgeHead,
-    ) -> "Ridge":
+    def fit(self, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n"], groups: Any, *, start: RidgeHead) -> "Ridge":
         """Fits every person in `groups` on their own rows."""
-        self.start_ = start
-        self.participants_ = frozenset(str(name) for name in np.unique(groups))
-        population = start.predict(X)
-        design = self._design(X, population, start)
-        variance = self._variances(design.shape[1])
+        names = checked(X, y, groups)
+        self.participants_ = frozenset(map(str, np.unique(names)))
+        self.seen_ = record(start.seen_, groups=groups)
+        self._look(start)
+        population = start.predict(X).value
+        design = self._design(X, population)
         self.coef_: dict[str, np.ndarray] = {}
-        for person in self.participants_:
-            b, error = design[groups == person], (y - population)[groups == person]
-            dual = np.linalg.solve((b * variance) @ b.T + np.eye(len(b)), error)
-            self.coef_[person] = variance * (b.T @ dual)
+        self.covariance_: dict[str, np.ndarray] = {}
+        for person, rows in by_person(names):
+            self.coef_[person], self.covariance_[person] = self._posterior(design[rows], (y - population)[rows])
         return self
 
-    def predict(self, X: Float[np.ndarray, "n d"], groups: Shaped[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    def predict(self, X: Float[np.ndarray, "n d"], groups: Any) -> Prediction:
         """Each person's own prediction; people without labels get the population model's."""
-        out = self.start_.predict(X)
-        design = self._design(X, out, self.start_)
-        for person in self.participants_ & set(map(str, groups)):
-            out[groups == person] += design[groups == person] @ self.coef_[person]
-        return out
+        value = self.start_.predict(X).value
+        design = self._design(X, value)
+        se = np.sqrt(self.noise_ * (1 + design**2 @ variances(self._spread(), design.shape[1])))
+        for person, rows in by_person(participants(groups)):
+            if person in self.coef_:
+                b = design[rows]
+                value[rows] += b @ self.coef_[person]
+                se[rows] = np.sqrt(self.noise_ * (1 + ((b @ self.covariance_[person]) * b).sum(axis=1)))
+        return Prediction(value, se)
 
-    def _variances(self, width: int) -> Float[np.ndarray, "p"]:
-        return np.array([self.prior_.offset, self.prior_.gain, *[self.prior_.rest] * (width - 2)])
+    def _posterior(
+        self, design: Float[np.ndarray, "k p"], error: Float[np.ndarray, "k"]
+    ) -> tuple[Float[np.ndarray, "p"], Float[np.ndarray, "p p"]]:
+        """A person's corrections, and how well the labels know them in units of the noise variance."""
+        gram, score = design.T @ design, design.T @ error
+        coef, covariance = posterior(gram, score, variances(self.prior_, design.shape[1]))
+        if self._spread() != self.prior_:
+            # The mean stays the population's, yet people were seen to spread about it.
+            covariance = np.diag(variances(self._spread(), design.shape[1]))
+        return coef, covariance
 
-    def _design(
-        self, X: Float[np.ndarray, "n d"], population: Float[np.ndarray, "n"], start: RidgeHead
-    ) -> Float[np.ndarray, "n p"]:
-        """Columns: one, the population's prediction, whitened principal components without the latter's share."""
+    def _spread(self) -> Prior:
+        return self.spread_ if self.prior_ == POPULATION else self.prior_
+
+    def _noise(
+        self,
+        design: Float[np.ndarray, "n p"],
+        error: Float[np.ndarray, "n"],
+        people: list[tuple[np.ndarray, np.ndarray]],
+    ) -> tuple[Prior, float]:
+        """The prior of the predictive variance, and the noise variance with which it is of the size of the errors."""
+        if self.prior_ == POPULATION:
+            return likeliest(design, error, [asked for _, asked in people], self.grid)
+        variance, found = variances(self.prior_, design.shape[1]), []
+        for given, asked in people:
+            b, a = design[given], design[asked]
+            coef, covariance = posterior(b.T @ b, b.T @ error[given], variance)
+            found.append(((error[asked] - a @ coef) ** 2 / (1 + ((a @ covariance) * a).sum(axis=1))).mean())
+        return self.prior_, float(np.mean(found))
+
+    def _look(self, start: RidgeHead) -> None:
+        """Takes from the population head the directions in which a person may differ from it."""
+        self.start_ = start
         axes = start.directions_[:, : self.components] / np.sqrt(start.variances_[: self.components])
-        share = axes.T @ (start.directions_ * start.variances_) @ (start.directions_.T @ start.coef_)
-        spread = np.sqrt(start.coef_ @ (start.directions_ * start.variances_) @ (start.directions_.T @ start.coef_))
-        spread = spread if spread > 1e-9 else 1.0  # a head that predicts one value for all has no direction
-        along = (population - start.intercept_) / spread
-        others = start.standardise(X) @ axes - np.outer(along, share / spread)
+        covariance = (start.directions_ * start.variances_) @ (start.directions_.T @ start.coef_)
+        width = float(np.sqrt(start.coef_ @ covariance))
+        self.width_ = width if width > 1e-9 else 1.0  # a head that predicts one value for all has no direction
+        self.axes_, self.share_ = axes, axes.T @ covariance / self.width_
+
+    def _design(self, X: Float[np.ndarray, "n d"], population: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n p"]:
+        """Columns: one, the population's prediction, whitened principal components without the latter's share."""
+        along = (population - self.start_.intercept_) / self.width_
+        others = self.start_.standardise(X) @ self.axes_ - np.outer(along, self.share_)
         return np.column_stack([np.ones(len(X)), along, others])
-
-
-def _choose(error: Float[np.ndarray, "p a"], grid: tuple[Prior, ...]) -> Prior:
-    """The prior of least mean error, if its gain over the population model is more than one standard error."""
-    if len(error) < 2:
-        return POPULATION
-    best = int(error.mean(axis=0).argmin())
-    gain = error[:, grid.index(POPULATION)] - error[:, best]
-    return grid[best] if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)) else POPULATION
-
-
-def _corrections(
-    given: Float[np.ndarray, "k p"],
-    error: Float[np.ndarray, "k"],
-    asked: Float[np.ndarray, "n p"],
-    grid: tuple[Prior, ...],
-) -> Float[np.ndarray, "a n"]:
-    """What each prior would add to the population's predictions of the rows `asked`, from k errors of it."""
-    blocks = (slice(0, 1), slice(1, 2), slice(2, None))
-    within = np.stack([given[:, s] @ given[:, s].T for s in blocks])
-    across = np.stack([asked[:, s] @ given[:, s].T for s in blocks])
-    variance = np.asarray(grid)
-    dual = np.linalg.solve(np.tensordot(variance, within, 1) + np.eye(len(given)), error[:, None])[..., 0]
-    return np.einsum("ab,bnk,ak->an", variance, across, dual, optimize=True)

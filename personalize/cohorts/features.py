@@ -31,11 +31,20 @@ def embedded_features(cohort: Cohort, file: Path) -> tuple[pd.DataFrame, dict[st
     if backwards.any():
         raise UserError(f"{file}, row {int(backwards.argmax()) + 1}: t1 is not after t0")
     width = sum(column[:1] == "f" and column[1:].isdigit() for column in table.columns)
+    rows, counts = rows_of_videos(cohort, table, file)
+    return rows.filter([*KEYS, *(f"f{i}" for i in range(width))]), counts
+
+
+def rows_of_videos(cohort: Cohort, table: pd.DataFrame, where: Path) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Rows whose `source` is a video of the cohort, with its participant and recording, and counts of the others.
+
+    Raises `UserError` when there are none; `where` is what the table came from.
+    """
     videos = cohort.recordings.query("video != ''").filter(["participant", "recording", "video"])
     rows = videos.merge(table, left_on="video", right_on="source")
     if rows.empty:
         example = texts(table, "source")[0] if len(table) else "it has no rows"
-        raise UserError(f"{file} has no features of the videos in {cohort.root} (its first source: {example})")
+        raise UserError(f"{where} has nothing of the videos in {cohort.root} (its first source: {example})")
     faces = set(zip(texts(rows, "recording"), rows["track"], strict=True))
     several = [name for name, count in Counter(name for name, _ in faces).items() if count > 1]
     counts = {
@@ -44,7 +53,7 @@ def embedded_features(cohort: Cohort, file: Path) -> tuple[pd.DataFrame, dict[st
         "feature_rows_of_other_sources": len(table) - len(rows),
         "recordings_with_several_tracks": len(several),
     }
-    return rows.filter([*KEYS, *(f"f{i}" for i in range(width))]), counts
+    return rows, counts
 
 
 def tabulated_features(cohort: Cohort) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -81,6 +90,12 @@ def _read_table(file: Path, recording: dict[str, str]) -> pd.DataFrame:
         "t1": onset + _durations(onset, _time_of(file)),
     }
     return pd.concat([pd.DataFrame(keys, index=values.index), values], axis=1)
+
+
+def has_order(cohort: Cohort) -> bool:
+    """Whether the rows of the cohort's own tables have an order: no JSON beside one says `"Time": "none"`."""
+    files = [cohort.root / name for name in texts(cohort.recordings, "features") if name]
+    return all(_time_of(file) != "none" for file in files)
 
 
 def _durations(onset: np.ndarray, time: str) -> np.ndarray:

@@ -1,9 +1,11 @@
 """Whether two names mean the same person."""
 
+import functools
 import unicodedata
 from collections.abc import Iterable
 
 
+@functools.lru_cache(maxsize=1 << 18)
 def same_person_key(name: str) -> str:
     """A form of a participant's name that forgives letter case, whitespace and Unicode look-alikes.
 

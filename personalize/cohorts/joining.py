@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from personalize.cohorts.columns import floats, missing, texts
 from personalize.cohorts.features import KEYS
-from personalize.cohorts.labels import overlap_mean, overlap_shares
+from personalize.cohorts.kinds import NUMBER, TargetKind
+from personalize.cohorts.labels import overlap_majority, overlap_mean, overlap_shares
 from personalize.cohorts.layout import Cohort
 from pretrain.errors import UserError
 
@@ -31,14 +32,18 @@ class Rows:
     """Has a label and finite features."""
 
 
-def join(cohort: Cohort, features: pd.DataFrame, target: str) -> tuple[Rows, dict[str, int]]:
+def join(cohort: Cohort, features: pd.DataFrame, target: str, kind: TargetKind = NUMBER) -> tuple[Rows, dict[str, int]]:
     """Labels every feature row with the overlap-weighted mean rating on the scale `target`, and counts the rest.
 
-    Raises `UserError` for ratings that are not numbers, or when no row meets a rating.
+    A row has the class (or the level of an ordinal target) that it overlaps most; `y` is then its code.
+    Raises `UserError` for ratings that are not of the kind, for a feature without any value, or when no row meets a
+    rating.
     """
+    _check_features(cohort, features)
     on_target = (texts(cohort.ratings, "scale") == target) & ~missing(cohort.ratings, "value")
     ratings = cohort.ratings.iloc[np.flatnonzero(on_target)]
-    ratings = ratings.assign(value=_values(cohort, ratings, target))
+    ratings = ratings.assign(value=kind.values(texts(ratings, "value"), f"{cohort.root}: rating", target))
+    label = overlap_mean if kind.name == "number" else overlap_majority
     table = features.assign(sequence=_sequence(cohort, features), row=np.arange(len(features)))
     table = table.sort_values(["participant", "sequence", "t0", "track", "row"], ignore_index=True)
     by_recording = {name: ratings.iloc[index] for name, index in ratings.groupby("recording").indices.items()}
@@ -47,7 +52,7 @@ def join(cohort: Cohort, features: pd.DataFrame, target: str) -> tuple[Rows, dic
         if (rated := by_recording.get(recording)) is not None:
             t0, t1 = floats(table, "t0")[rows], floats(table, "t1")[rows]
             share = overlap_shares(t0, t1, floats(rated, "onset"), floats(rated, "duration"))
-            labels = overlap_mean(share, floats(rated, "value"))
+            labels = label(share, floats(rated, "value"))
             y[rows], weight[rows] = labels.target, labels.weight
     rows = _rows(table, y, weight)
     if not rows.valid.any():
@@ -55,12 +60,10 @@ def join(cohort: Cohort, features: pd.DataFrame, target: str) -> tuple[Rows, dic
     return rows, _counts(cohort, rows, set(map(str, by_recording)))
 
 
-def _values(cohort: Cohort, ratings: pd.DataFrame, target: str) -> Float[np.ndarray, "m"]:
-    value = np.asarray(pd.to_numeric(ratings["value"], errors="coerce"), dtype=float)
-    if (wrong := ~np.isfinite(value)).any():
-        word = str(texts(ratings, "value")[wrong][0])
-        raise UserError(f"{cohort.root}: rating {word!r} on the scale {target!r} is not a number")
-    return value
+def _check_features(cohort: Cohort, features: pd.DataFrame) -> None:
+    for column in features.columns.difference([*KEYS], sort=False):
+        if len(features) and not np.isfinite(floats(features, column)).any():
+            raise UserError(f"{cohort.root}: the feature {column!r} has no value in any row: leave it out")
 
 
 def _sequence(cohort: Cohort, features: pd.DataFrame) -> Int[np.ndarray, "n"]:

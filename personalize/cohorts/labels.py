@@ -42,3 +42,12 @@ def overlap_mean(share: Float[np.ndarray, "n m"], value: Float[np.ndarray, "m"])
     target = np.full(len(share), np.nan)
     np.divide(share @ value, total, out=target, where=valid)
     return Labels(target, np.minimum(total, 1.0), valid)
+
+
+def overlap_majority(share: Float[np.ndarray, "n m"], code: Float[np.ndarray, "m"]) -> Labels:
+    """The code with the largest overlap in all; of equal ones the smallest."""
+    total = share.sum(axis=1)
+    valid = total > 0
+    codes = np.unique(code)
+    overlap = np.stack([share[:, code == each].sum(axis=1) for each in codes], axis=1)
+    return Labels(np.where(valid, codes[overlap.argmax(axis=1)], np.nan), np.minimum(total, 1.0), valid)

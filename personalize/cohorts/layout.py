@@ -7,8 +7,8 @@ The layout follows the habits of BIDS: `participants.tsv`, then `sub-XX/[ses-YY/
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,11 +39,21 @@ class Cohort:
     """`participant, recording, onset, duration, scale, value, rater`; times in seconds, values as text."""
 
 
-def read_cohort(path: Path) -> Cohort:
-    """Reads the three tables of a cohort; raises `UserError` for anything that does not keep to the layout."""
+def read_cohort(path: Path, only: Callable[["Cohort"], frozenset[str]] | None = None) -> Cohort:
+    """Reads the three tables of a cohort; raises `UserError` for anything that does not keep to the layout.
+
+    `only` chooses people of a cohort that has no ratings yet; of nobody else is then a file of ratings opened.
+    """
     participants = _read_participants(path)
     recordings = _find_recordings(path, texts(participants, "participant").tolist())
-    return Cohort(path, _name(path), participants, recordings, _read_ratings(path, recordings))
+    whole = Cohort(path, _name(path), participants, recordings, _read_ratings(path, recordings.iloc[:0]))
+    if only is not None:
+        people = [*only(whole)]
+        participants, recordings = (
+            table.iloc[np.flatnonzero(np.isin(texts(table, "participant"), people))].reset_index(drop=True)
+            for table in (participants, recordings)
+        )
+    return replace(whole, participants=participants, recordings=recordings, ratings=_read_ratings(path, recordings))
 
 
 def choose_target(cohort: Cohort, target: str | None) -> str:

@@ -1,5 +1,6 @@
 """Paired differences between two systems on the same units."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,13 @@ from personalize.evaluation.intervals import FEW, bounded
 from personalize.evaluation.metrics import METRICS
 from personalize.evaluation.people import People
 from personalize.evaluation.permutation import mean_permutation, pooled_permutation, wilcoxon
-from personalize.evaluation.rows import people_of
-from personalize.evaluation.statistics import difference, person_differences
+from personalize.evaluation.rows import people_of, units_of
+from personalize.evaluation.statistics import Statistic, difference, over_draws
 from personalize.evaluation.targets import Target, check_target
 from pretrain.errors import UserError, nearest
 
-UNIT = ("participant", "recording", "track", "onset")
-"""What a unit is known by across runs."""
+UNIT = ("seed", "participant", "recording", "track", "onset")
+"""What a unit is known by across runs; `seed` is the draw in which it was tested."""
 
 
 def paired_difference(
@@ -41,10 +42,10 @@ def paired_difference(
     if metric not in METRICS:
         raise UserError(f"unknown metric {metric!r}{nearest(metric, METRICS)}")
     both, target = _same_units(predictions_a, predictions_b), Target(kind, threshold)
-    a, b = (people_of(both, f"prediction_{side}", f"cut_{side}") for side in "ab")
-    for units in (a, b):
+    pairs = list(zip(*(people_of(both, f"prediction_{side}", f"cut_{side}") for side in "ab"), strict=True))
+    for units in (units for pair in pairs for units in pair):
         check_target(target, units.truth, units.prediction)
-    found = difference(metric, a, b, target, pooling)
+    found = over_draws([difference(metric, a, b, target, pooling) for a, b in pairs])
     limits = bounded(found)
     value = limits.pop("value")
     return {
@@ -52,22 +53,22 @@ def paired_difference(
         "pooling": pooling,
         "difference": value,
         **limits,
-        **_tests(metric, a, b, target, pooling, draws, seed, defined=value is not None),
+        **_tests(metric, pairs, found, target, draws, seed, defined=value is not None),
         "n_participants": found.people,
-        "n_units": int(found.counted[a.code].sum()),
+        "n_units": units_of(found, pairs[0]),
         "few_participants": found.people < FEW,
     }
 
 
 def _tests(
-    metric: str, a: People, b: People, target: Target, pooling: str, draws: int, seed: int, *, defined: bool
-) -> dict[str, float | None]:
+    metric: str, pairs: Sequence[tuple[People, People]], found: Statistic, target: Target, draws: int, seed: int, *,
+    defined: bool,
+) -> dict[str, float | None]:  # fmt: skip
     if not defined:
         return {"p_permutation": None, "p_wilcoxon": None}
-    if pooling == "pooled":
-        return {"p_permutation": pooled_permutation(metric, a, b, target, draws, seed), "p_wilcoxon": None}
-    changes, _ = person_differences(metric, a, b, target)
-    changes = changes[~np.isnan(changes)]
+    if found.values is None:
+        return {"p_permutation": pooled_permutation(metric, pairs, target, draws, seed), "p_wilcoxon": None}
+    changes = found.values[~np.isnan(found.values)]
     return {"p_permutation": mean_permutation(changes, draws, seed), "p_wilcoxon": wilcoxon(changes)}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import scipy.stats
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from personalize.evaluation.people import People, pooled_replicates
 from personalize.evaluation.targets import Target
@@ -24,13 +24,25 @@ def mean_permutation(changes: Float[np.ndarray, "p"], draws: int, seed: int) -> 
     return _share(float(changes.mean()), np.where(swapped, -1.0, 1.0) @ changes / len(changes), len(changes))
 
 
-def pooled_permutation(metric: str, a: People, b: People, target: Target, draws: int, seed: int) -> float | None:
+def pooled_permutation(
+    metric: str, pairs: Sequence[tuple[People, People]], target: Target, draws: int, seed: int
+) -> float | None:
     """Two-sided p of no difference of a pooled metric: each person's two systems might as well be swapped.
 
-    None where the metric is undefined for a permutation.
+    `pairs` are the two systems in one draw of labels or in several, of which the mean is tested; a person is swapped
+    in all of them. None where the metric is undefined for a permutation.
     """
-    people = len(a.names)
+    people = len(pairs[0][0].names)
     swapped = swaps(people, draws, seed).astype(int)
+    change = np.mean([_changes(metric, a, b, target, swapped) for a, b in pairs], axis=0)
+    return None if np.isnan(change).any() else _share(float(change[0]), change[1:], people)
+
+
+def _changes(
+    metric: str, a: People, b: People, target: Target, swapped: Int[np.ndarray, "b p"]
+) -> Float[np.ndarray, "m"]:
+    """The difference as it is, then under each permutation."""
+    people = len(a.names)
     cut = None if a.cut is None or b.cut is None else np.concatenate([a.cut, b.cut])
     code = np.concatenate([a.code, b.code + people])
     truth, prediction = np.concatenate([a.truth, b.truth]), np.concatenate([a.prediction, b.prediction])
@@ -38,8 +50,7 @@ def pooled_permutation(metric: str, a: People, b: People, target: Target, draws:
     kept, gone = np.hstack([1 - swapped, swapped]), np.hstack([swapped, 1 - swapped])
     start = np.repeat([1, 0], people)[None]
     of = [pooled_replicates(metric, both, np.vstack(rows), target) for rows in ((start, kept), (1 - start, gone))]
-    change = of[0] - of[1]
-    return None if np.isnan(change).any() else _share(float(change[0]), change[1:], people)
+    return of[0] - of[1]
 
 
 def _share(seen: float, permuted: np.ndarray, people: int) -> float:

@@ -10,8 +10,9 @@ from personalize.cohorts.columns import floats, texts
 from personalize.evaluation.intervals import FRAMES, JACKKNIFE, bootstrap_limits, bounded, default_limits, scattered
 from personalize.evaluation.metrics import metrics_of
 from personalize.evaluation.people import People, by_people
-from personalize.evaluation.statistics import POOLINGS, statistic
+from personalize.evaluation.statistics import POOLINGS, Statistic, over_draws, statistic
 from personalize.evaluation.targets import Target, check_target
+from pretrain.errors import UserError
 
 __all__ = ["KEYS", "POOLINGS", "RowError", "check_interval", "check_rows", "interval_rows", "primary_pooling", "score"]
 
@@ -31,17 +32,19 @@ def score(
 ) -> list[dict[str, Any]]:
     """All metrics of one system's predictions that its kind of target has, mean over participants and pooled.
 
-    `predictions` has columns participant, truth and prediction; a column `cut`, if there, says from where on the
+    `predictions` has columns participant, truth and prediction. With a column `seed` it holds several draws of the
+    same people, and all numbers are means over these. A column `cut`, if there, says from where on the
     prediction counts as an event, chosen on the training data of each unit's fold. See `targets` for `threshold` and
     `kind`. Keys: metric, pooling, value, low, high, interval, n_participants, n_units, seeds, reason.
     """
-    units, target = people_of(predictions), Target(kind, threshold)
-    check_target(target, units.truth, units.prediction)
+    draws, target = people_of(predictions), Target(kind, threshold)
+    for units in draws:
+        check_target(target, units.truth, units.prediction)
     rows = []
     for metric in metrics_of(kind):
         for pooling in POOLINGS:
-            found = statistic(metric, units, target, pooling)
-            of = {"n_participants": found.people, "n_units": int(found.counted[units.code].sum()), "seeds": [seed]}
+            found = over_draws([statistic(metric, units, target, pooling) for units in draws])
+            of = {"n_participants": found.people, "n_units": units_of(found, draws), "seeds": [seed]}
             rows.append({"metric": metric, "pooling": pooling, **bounded(found), **of})
     return rows
 
@@ -59,15 +62,17 @@ def interval_rows(
 
     Keys: metric, pooling, value, interval, low, high, n_participants, reason.
     """
-    units, target = people_of(predictions), Target(kind, threshold)
-    check_target(target, units.truth, units.prediction)
+    units_by_draw, target = people_of(predictions), Target(kind, threshold)
+    for units in units_by_draw:
+        check_target(target, units.truth, units.prediction)
     rows = []
     for metric in metrics:
         for pooling in POOLINGS:
-            found = statistic(metric, units, target, pooling)
+            found = over_draws([statistic(metric, units, target, pooling) for units in units_by_draw])
             limits = {JACKKNIFE: default_limits(found), **bootstrap_limits(found, draws, seed)}
             if pooling == "pooled":
-                limits[FRAMES] = default_limits(statistic(metric, scattered(units, seed), target, pooling))
+                frames = [statistic(metric, scattered(units, seed), target, pooling) for units in units_by_draw]
+                limits[FRAMES] = default_limits(over_draws(frames))
             about = {"metric": metric, "pooling": pooling, "value": found.value, "n_participants": found.people}
             for name, each in limits.items():
                 low, high, reason = (None, None, each) if isinstance(each, str) else (*each, None)
@@ -75,10 +80,26 @@ def interval_rows(
     return rows
 
 
-def people_of(predictions: pd.DataFrame, column: str = "prediction", cut: str = "cut") -> People:
-    """The units of a table of predictions by participant."""
-    cuts = floats(predictions, cut) if cut in predictions.columns else None
-    return by_people(floats(predictions, "truth"), floats(predictions, column), texts(predictions, "participant"), cuts)
+def people_of(predictions: pd.DataFrame, column: str = "prediction", cut: str = "cut") -> list[People]:
+    """The units of a table of predictions by participant, for each draw in the order of its column `seed`.
+
+    Raises `UserError` when the draws are not of the same people.
+    """
+    seed = predictions["seed"].to_numpy() if "seed" in predictions.columns else np.zeros(len(predictions))
+    found = [_people(predictions.iloc[np.flatnonzero(seed == each)], column, cut) for each in np.unique(seed)]
+    if any(len(p.names) != len(found[0].names) or (p.names != found[0].names).any() for p in found):
+        raise UserError("the draws do not test the same people")
+    return found
+
+
+def _people(table: pd.DataFrame, column: str, cut: str) -> People:
+    cuts = floats(table, cut) if cut in table.columns and np.isfinite(floats(table, cut)).all() else None
+    return by_people(floats(table, "truth"), floats(table, column), texts(table, "participant"), cuts)
+
+
+def units_of(found: Statistic, draws: Sequence[People]) -> int:
+    """How many different units count: those of one draw, for others test as many."""
+    return int(found.counted[draws[0].code].sum())
 
 
 def primary_pooling(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What an interval is taken of: a number of a group of people, and how to have it again for any other draw of them."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,10 @@ class Statistic(NamedTuple):
     """Which of the participants count: all, or those who have a value."""
     scale: str
     """On which intervals are taken; see `jackknife.SCALES`."""
+    values: Float[np.ndarray, "p"] | None = None
+    """Of every participant, NaN where undefined, if the number is the mean of theirs."""
+    reasons: Sequence[str] = ()
+    """Of those who lack it."""
 
     @property
     def people(self) -> int:
@@ -45,7 +50,7 @@ def statistic(metric: str, units: People, target: Target, pooling: str) -> Stati
         return Statistic(value, reason, again, np.ones(len(units.names), bool), natural_scale(metric))
     _known(pooling)
     values, reasons = person_values(metric, units, target)
-    return _mean(values, reasons, natural_scale(metric))
+    return mean_over_people(values, reasons, natural_scale(metric))
 
 
 def difference(metric: str, a: People, b: People, target: Target, pooling: str) -> Statistic:
@@ -59,7 +64,30 @@ def difference(metric: str, a: People, b: People, target: Target, pooling: str) 
         return Statistic(value, reason, lambda counts: again_a(counts) - again_b(counts), everybody, "as it is")
     _known(pooling)
     changes, reasons = person_differences(metric, a, b, target)
-    return _mean(changes, reasons, "as it is")
+    return mean_over_people(changes, reasons, "as it is")
+
+
+def over_draws(found: Sequence[Statistic]) -> Statistic:
+    """The mean of the same number over several draws, such as of the labels that a person was adapted with.
+
+    A person who lacks the number in some draws counts with the mean of the others, a number of all units together
+    has to be there in all.
+    """
+    if len(found) == 1:
+        return found[0]
+    each = [one.values for one in found if one.values is not None]
+    if len(each) == len(found):
+        with warnings.catch_warnings():  # of people who lack it in all draws
+            warnings.simplefilter("ignore", RuntimeWarning)
+            values = np.nanmean(np.stack(each), axis=0)
+        reasons = [reason for one in found for reason in one.reasons]
+        return mean_over_people(values, reasons, found[0].scale)
+    lost = [one.reason for one in found if one.value is None]
+    if lost:
+        reason = f"undefined in {len(lost)} of {len(found)} draws, e.g. {lost[0]}"
+        return found[0]._replace(value=None, reason=reason)
+    value = float(np.mean([one.value for one in found if one.value is not None]))
+    return found[0]._replace(value=value, again=lambda counts: np.mean([one.again(counts) for one in found], axis=0))
 
 
 def person_differences(metric: str, a: People, b: People, target: Target) -> tuple[np.ndarray, list[str]]:
@@ -78,11 +106,12 @@ def _pooled(metric: str, units: People, target: Target) -> Callable[[np.ndarray]
     return lambda counts: pooled_replicates(metric, units, counts, target)
 
 
-def _mean(values: np.ndarray, reasons: list[str], scale: str) -> Statistic:
+def mean_over_people(values: Float[np.ndarray, "p"], reasons: Sequence[str], scale: str) -> Statistic:
+    """The mean of a number that every person has, NaN where they lack it for one of the reasons."""
     counted = ~np.isnan(values)
     kept = values[counted]
     lost = len(values) - len(kept)
-    commonest = max(sorted(set(reasons)), key=reasons.count) if reasons else ""
+    commonest = max(sorted(set(reasons)), key=list(reasons).count) if reasons else ""
     reason = f"undefined for {lost} participants, e.g. {commonest}" if lost else None
     value = float(kept.mean()) if len(kept) else None
-    return Statistic(value, reason, lambda counts: mean_replicates(kept, counts), counted, scale)
+    return Statistic(value, reason, lambda counts: mean_replicates(kept, counts), counted, scale, values, reasons)

@@ -59,11 +59,14 @@ def audit(
         checks.append(lambda: assert_no_copies(seen, x[allowed], test, x[fold.test]))
     if reference is not None:
         checks.append(lambda: assert_reference_outside(units.take(reference), test))
-    findings = [found for check in checks if (found := _found(check))]
-    for name, thing in (fitted or {}).items():
-        for part, record in records(name, thing):
-            findings += audit_record(part, record, seen, test)
-    return findings
+    return [*(found for check in checks if (found := _found(check))), *audit_fitted(fold, units, fitted or {})]
+
+
+def audit_fitted(fold: Fold, units: Units, fitted: Mapping[str, Any]) -> list[Finding]:
+    """The part of `audit` that looks at what has been fitted, and not at the partition itself."""
+    seen, test = units.take(np.concatenate([fold.train, fold.calibration])), units.take(fold.test)
+    parts = [part for name, thing in fitted.items() for part in records(name, thing)]
+    return [finding for name, record in parts for finding in audit_record(name, record, seen, test)]
 
 
 def audit_record(name: str, record: Seen | None, seen: Units, test: Units) -> list[Finding]:

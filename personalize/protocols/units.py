@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,12 +50,20 @@ class Units:
 
     def take(self, which: Int[np.ndarray, "m"] | Bool[np.ndarray, "n"]) -> "Units":
         """The units at these positions, or where the mask is true."""
-        return Units(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
+        taken = Units(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
+        if "_ids" in vars(self):  # made once for a table, and not for every fold of it
+            vars(taken)["_ids"] = self._ids[which]
+        return taken
 
     def ids(self) -> list[str]:
         """A name for every unit: recording, track, onset; its row where times are not known."""
+        return self._ids.tolist()
+
+    @cached_property
+    def _ids(self) -> Shaped[np.ndarray, "n"]:
         where = [f"@{t0}" if np.isfinite(t0) else f"[{row}]" for t0, row in zip(self.t0, self.row, strict=True)]
-        return [f"{r}#{track}{w}" for r, track, w in zip(self.recording, self.track, where, strict=True)]
+        names = zip(self.recording.tolist(), self.track.tolist(), where, strict=True)
+        return np.array([f"{recording}#{track}{w}" for recording, track, w in names], dtype=object)
 
     def longest(self) -> float:
         """Length of the longest unit in seconds; 0 where times are not known."""
@@ -65,9 +74,11 @@ class Units:
 def read_units(groups: Any, needs: tuple[str, ...] = (), who: str = "the protocol") -> Units:
     """Units from what scikit-learn calls `groups`: names of participants, or a table of units.
 
-    The table (data frame, structured array, mapping of columns) has columns of `COLUMNS`. Raises `UserError` when
-    one that is needed is not there, or a participant has no name.
+    The table (data frame, structured array, mapping of columns) has columns of `COLUMNS`; units that have been read
+    are taken as they are. Raises `UserError` when a column that is needed is not there, or a participant has no name.
     """
+    if isinstance(groups, Units):
+        return groups
     if groups is None:
         raise UserError(f"{who} has to know whose every unit is: pass groups (names, or a table with {_list(COLUMNS)})")
     table = _table(groups)

@@ -11,7 +11,10 @@ from personalize.cohorts.joining import Rows
 from personalize.config import AdaptationConfig, PersonalizeConfig
 from personalize.evaluation.bootstrap import People, draw_counts, pooled_replicates
 from personalize.phantom.face.facs import AUS
-from personalize.protocols.loso import predict_left_out
+from personalize.protocols.cells import predict_all
+from personalize.protocols.config import KShotConfig
+from personalize.protocols.plan import Plan
+from personalize.protocols.problem import Problem
 from pretrain.clips.dataset import MEASURES
 from pretrain.errors import UserError
 
@@ -24,6 +27,8 @@ Columns = dict[str, Float[np.ndarray, "resamples"]]
 NEUTRAL_SECONDS = 2.0
 """Of the start of a recording, subtracted; phantoms show no expression in the first 2.5."""
 LABELS = 5
+PURGE = 2.0
+"""Seconds between labels and test, where a person has but one recording."""
 DRAWS = 1000
 MOVES = {
     "eye_opening": ("AU05", "AU07", "AU06", "AU43", "AU45"),
@@ -84,7 +89,7 @@ def score(x: Float[np.ndarray, "n d"], clips: Clips, *, seed: int = 0) -> Column
             columns[f"identity/{name}"] = _identity(features, clips, counts)[0]
         columns["identity/chance"] = _identity(x, clips, counts)[1]
         columns |= _shares(x, clips, counts)
-        columns |= _few_labels(x, clips, counts)
+        columns |= _few_labels(referenced, clips, counts)
     return columns
 
 
@@ -148,14 +153,15 @@ def _shares(x: Float[np.ndarray, "n d"], clips: Clips, counts: np.ndarray) -> Co
 
 
 def _few_labels(x: Float[np.ndarray, "n d"], clips: Clips, counts: np.ndarray) -> Columns:
-    """Felt pain from a population model and five labels of the person's first ordinary recording.
+    """Felt pain from a population model and five labels of the person's first ordinary recording; `x` is referenced.
 
     Pain and not PSPI, since people differ in how they show the one and not in how the other is read.
     """
     here = np.flatnonzero(clips.condition == "ordinary")
     rows = _rows(x[here], Clips(*(values[here] for values in clips)))
-    config = PersonalizeConfig(adaptations=(AdaptationConfig("reference+ridge", k=LABELS),))
-    table, _ = predict_left_out(rows, config)
+    cell = AdaptationConfig("ridge", k=LABELS)
+    config = PersonalizeConfig(adaptations=(cell,), protocol=KShotConfig(purge=PURGE))
+    table = predict_all(Plan(Problem(rows), config, [cell]))
     person = table["participant"].to_numpy(str).astype(int)
     truth, predicted = table["truth"].to_numpy(float), table["prediction"].to_numpy(float)
     return {f"k5/{metric}": _pooled(metric, truth, predicted, person, clips, counts) for metric in ("pcc", "mae")}

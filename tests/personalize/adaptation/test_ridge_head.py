@@ -31,11 +31,11 @@ def test_equals_scikit_learn_and_leave_one_participant_out_refits(shape):
     head = RidgeHead(alphas=(0.03,)).fit(x, y, group, held_out=["sub-99"], sample_weight=w)
     alpha = 0.03 * len(y)
     model = naive(x, y, w, head.scale_, alpha, slice(None))
-    np.testing.assert_allclose(head.predict(x), model.predict(x / head.scale_), atol=1e-8)
+    np.testing.assert_allclose(head.predict(x).value, model.predict(x / head.scale_), atol=1e-8)
     for name in np.unique(group):
         rest = naive(x, y, w, head.scale_, alpha, group != name)
         np.testing.assert_allclose(
-            head.left_out_[group == name], rest.predict(x[group == name] / head.scale_), atol=1e-8
+            head.left_out_.value[group == name], rest.predict(x[group == name] / head.scale_), atol=1e-8
         )
 
 
@@ -46,7 +46,7 @@ def test_chooses_the_strength_with_least_error_on_left_out_people():
     head = RidgeHead(alphas).fit(x, y, group, held_out=[])
     errors = []
     for alpha in alphas:
-        left = RidgeHead((alpha,)).fit(x, y, group, held_out=[]).left_out_
+        left = RidgeHead((alpha,)).fit(x, y, group, held_out=[]).left_out_.value
         errors.append(np.mean([np.mean((left - y)[group == g] ** 2) for g in np.unique(group)]))
     assert head.alpha_ == alphas[int(np.argmin(errors))]
 
@@ -55,9 +55,9 @@ def test_features_without_spread_are_harmless():
     rng = np.random.default_rng(2)
     x, y, group = people(rng)
     x[:, 3] = 7.0
-    assert np.isfinite(RidgeHead().fit(x, y, group, held_out=[]).predict(x)).all()
+    assert np.isfinite(RidgeHead().fit(x, y, group, held_out=[]).predict(x).value).all()
     constant = RidgeHead().fit(np.ones_like(x), y, group, held_out=[])
-    np.testing.assert_allclose(constant.predict(x), y.mean())
+    np.testing.assert_allclose(constant.predict(x).value, y.mean())
 
 
 def test_records_who_it_saw_and_refuses_who_is_held_out():

@@ -11,9 +11,12 @@ from personalize.cohorts.features import embedded_features
 from personalize.cohorts.joining import Rows, join
 from personalize.cohorts.layout import read_cohort
 from personalize.config import AdaptationConfig, PersonalizeConfig
+from personalize.protocols.cells import predict_all
+from personalize.protocols.config import KShotConfig
 from personalize.protocols.kshot import blocked, calibration_units
 from personalize.protocols.leakage import LeakError, assert_disjoint
-from personalize.protocols.loso import folds, predict_left_out
+from personalize.protocols.plan import Plan
+from personalize.protocols.problem import Problem
 from pretrain.errors import UserError
 from tests.personalize.cohorts.cohort_worlds import linear_world
 
@@ -21,6 +24,12 @@ from tests.personalize.cohorts.cohort_worlds import linear_world
 def load(path, file) -> Rows:
     cohort = read_cohort(path)
     return join(cohort, embedded_features(cohort, file)[0], "vas")[0]
+
+
+def predictions_of(rows, config=None):
+    """All cells of a config, `none` first."""
+    config = config or PersonalizeConfig()
+    return predict_all(Plan(Problem(rows), config, config.cells()))
 
 
 @pytest.fixture
@@ -81,66 +90,57 @@ def test_a_participant_split_by_letter_case_is_caught_in_the_run(rows):
     half = (rows.participant == "sub-01") & (rows.sequence == 1)
     rows.participant[half] = "SUB-01"
     with pytest.raises(LeakError, match="SUB-01"):
-        predict_left_out(rows, PersonalizeConfig())
+        predictions_of(rows)
 
 
 def test_test_units_are_the_same_for_every_adaptation_and_k(rows):
     adaptations = tuple(AdaptationConfig("ridge", k) for k in (0, 1, 3, 99))
     config = PersonalizeConfig(adaptations=(*PersonalizeConfig().adaptations, *adaptations))
-    predictions, counts = predict_left_out(rows, config)
+    predictions = predictions_of(rows, config)
     parts = [part for _, part in predictions.groupby(["adaptation", "k"])]
     assert len(parts) == 9
     for part in parts:
         assert part["onset"].tolist() == parts[0]["onset"].tolist()
         assert part["participant"].tolist() == part["fold"].tolist() == parts[0]["participant"].tolist()
     assert set(predictions["recording"].str[-6:]) == {"ses-02"}
-    assert counts["test_units"] == 5 * 12
-    assert counts["participants_with_fewer_than_k_labels"] == 5
+    assert len(parts[0]) == 5 * (12 - 2)  # the neutral moment of two seconds is tested by nobody
+    assert set(predictions.query("k == 99")["labels"]) == {12}
 
 
 def test_k_zero_equals_the_population_exactly(rows):
     config = PersonalizeConfig(adaptations=(AdaptationConfig("none"), AdaptationConfig("ridge", 0)))
-    predictions, _ = predict_left_out(rows, config)
+    predictions = predictions_of(rows, config)
     none, ridge = (part["prediction"].to_numpy() for _, part in predictions.groupby("adaptation"))
     np.testing.assert_array_equal(none, ridge)
 
 
 def test_nothing_of_the_tested_recording_leaks_into_its_prediction(rows):
     """Other labels, and later features, of the test units change no prediction of that person."""
-    before, _ = predict_left_out(rows, PersonalizeConfig())
+    before = predictions_of(rows)
     tested = (rows.participant == "sub-03") & (rows.sequence == 1)
     changed = replace(rows, y=np.where(tested, 99.0, rows.y))
-    after, _ = predict_left_out(changed, PersonalizeConfig())
+    after = predictions_of(changed)
     theirs = (before["participant"] == "sub-03").to_numpy()
     np.testing.assert_array_equal(before["prediction"][theirs], after["prediction"][theirs])
     assert not np.array_equal(before["prediction"][~theirs], after["prediction"][~theirs])
 
 
-def test_folds_hold_out_each_person_with_test_units(rows):
-    blocks = blocked(rows.participant, rows.sequence, rows.t0, rows.t1)
-    found = list(folds(rows, blocks))
-    assert [fold.participant for fold in found] == [f"sub-{i:02d}" for i in range(1, 6)]
-    for fold in found:
-        assert not (fold.train & fold.test).any()
-        assert set(rows.participant[fold.test]) == {fold.participant}
-
-
 def test_too_few_people_are_refused(tmp_path):
     with pytest.raises(UserError, match="2 participants have labelled units; leaving one out needs at least 3"):
-        predict_left_out(load(*linear_world(tmp_path, people=2, units=4)), PersonalizeConfig())
+        predictions_of(load(*linear_world(tmp_path, people=2, units=4)))
 
 
 def test_nothing_to_test_is_refused(rows):
     first = rows.sequence == 0
     only = Rows(**{name: values[first] for name, values in vars(rows).items()})
-    with pytest.raises(UserError, match="nothing to test"):
-        predict_left_out(only, PersonalizeConfig(purge_seconds=99))
+    with pytest.raises(UserError, match="nobody has units left to test"):
+        predictions_of(only, PersonalizeConfig(protocol=KShotConfig(purge=99.0)))
 
 
 def differing(tmp_path, differ, seed):
     rows = load(*linear_world(tmp_path / str(seed), people=16, units=16, width=12, differ=differ, seed=seed))
     config = PersonalizeConfig(adaptations=(AdaptationConfig("none"), AdaptationConfig("ridge", 5)))
-    predictions, _ = predict_left_out(rows, config)
+    predictions = predictions_of(rows, config)
     error = (predictions["truth"] - predictions["prediction"]).abs().groupby(predictions["adaptation"]).mean()
     return error["none"], error["ridge"]
 

@@ -1,0 +1,1 @@
+"""Adaptations by gradient descent; only `batches` may be imported without loading JAX."""
