@@ -100,14 +100,23 @@ def build_parser() -> argparse.ArgumentParser:
     c = _add(commands, "pretrain", _pretrain, "train an encoder on clips; the same command again resumes", config=True)
     c.add_argument("--clips", type=Path, required=True)
     c.add_argument("--out", type=Path, metavar="RUN", help="needed, unless nothing is to be written")
-    c.add_argument("--init", metavar="RUN0[@STEP]", help="start from the weights of another run (or RUN0@best)")
+    c.add_argument(
+        "--init", metavar="RUN0[@STEP]", help="start from the weights of another run (or RUN0@latest, RUN0@best)"
+    )
+    c.add_argument(
+        "--probe",
+        type=Path,
+        nargs=2,
+        metavar=("COHORT", "CLIPS"),
+        help="look at every evaluation what the encoder is worth on the cohort's development people",
+    )
     c.add_argument("--fsdp", type=int, default=1, metavar="N", help="cut parameters up over N devices (default: 1)")
     look = c.add_argument_group("looking before the run; nothing is written").add_mutually_exclusive_group()
     look.add_argument("--dry-run", action="store_true", help="say what it takes: parameters, memory, hours")
     look.add_argument("--overfit-one-batch", action="store_true", help="learn one batch by heart, as it should")
 
     c = _add(commands, "embed", _embed, "features of every clip")
-    c.add_argument("encoder", metavar="RUN[@STEP]", help="a pretraining run (RUN@best: its best step), or `measures`")
+    c.add_argument("encoder", metavar="RUN[@STEP]", help="a pretraining run (or RUN@latest, RUN@best), or `measures`")
     c.add_argument("clips", type=Path, metavar="CLIPS")
     c.add_argument("--out", type=Path, required=True, metavar="features.parquet")
 
@@ -124,9 +133,36 @@ def build_parser() -> argparse.ArgumentParser:
 
     c = _add(commands, "personalize", _personalize, "one model per person, and what it is worth", config=True)
     c.add_argument("--cohort", type=Path, required=True)
-    c.add_argument("--features", type=Path, metavar="features.parquet", help="default: the cohort's own tables")
+    which = c.add_mutually_exclusive_group()
+    which.add_argument("--features", type=Path, metavar="features.parquet", help="default: the cohort's own tables")
+    which.add_argument(
+        "--encoder",
+        metavar="RUN[@STEP]",
+        help="embed --clips and test the people who are not for development; or RUN@latest, RUN@best, or RUN@all: "
+        "score every checkpoint, on development people",
+    )
+    c.add_argument("--clips", type=Path, metavar="CLIPS", help="with --encoder: clips of the cohort's videos")
+    c.add_argument("--development", type=Path, metavar="FILE", help="development people, a table with participant_id")
+    c.add_argument("--follow", action="store_true", help="with RUN@all: wait for checkpoints until the run's last")
+    c.add_argument("--train-cohort", type=Path, metavar="COHORT", help="train on this cohort, test on the other")
+    c.add_argument("--train-features", type=Path, metavar="features.parquet", help="of the training cohort")
+    c.add_argument("--train-clips", type=Path, metavar="CLIPS", help="of the training cohort, with --encoder")
+    c.add_argument("--protocol", metavar="NAME", help="instead of the config's, such as loso, session or random_frame")
+    c.add_argument(
+        "--adaptation", action="append", metavar="NAME", help="instead of the config's, such as reference+ridge; again"
+    )
+    c.add_argument("--k", type=int, nargs="+", metavar="K", help="labels of the person; several make a curve")
     c.add_argument("--private", type=Path, metavar="KEYFILE", help="the key that the clips were prepared with")
     c.add_argument("--out", type=Path, required=True, metavar="RUN")
+
+    c = _add(commands, "predict", _predict, "a person's model on a video, or the population's")
+    c.add_argument("run", type=Path, metavar="RUN2", help="a run of `wince personalize --encoder`")
+    c.add_argument("video", type=Path, metavar="VIDEO")
+    who = c.add_mutually_exclusive_group(required=True)
+    who.add_argument("--participant", metavar="P", help="whose model, such as sub-01")
+    who.add_argument("--population", action="store_true", help="the model for people whom the run does not know")
+    c.add_argument("--encoder", type=Path, metavar="RUN", help="where the encoder's run now lies, if it was moved")
+    c.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file")
 
     c = _add(commands, "report", _report, "one page from several runs, side by side")
     c.add_argument("runs", type=Path, nargs="+", metavar="RUN")
@@ -224,7 +260,8 @@ def _pretrain(args: argparse.Namespace, changes: dict[str, str]) -> int:
         return look(config, clips=args.clips, fsdp=args.fsdp)
     if not args.out:
         raise UserError("--out is needed (see `wince pretrain --help`)")
-    return run_pretraining(config, clips=args.clips, out=args.out, init=args.init, fsdp=args.fsdp)
+    probe = tuple(args.probe) if args.probe else None
+    return run_pretraining(config, clips=args.clips, out=args.out, init=args.init, probe=probe, fsdp=args.fsdp)
 
 
 def _embed(args: argparse.Namespace, changes: dict[str, str]) -> int:
@@ -250,9 +287,43 @@ def _personalize(args: argparse.Namespace, changes: dict[str, str]) -> int:
     from personalize.config import PersonalizeConfig
     from pipelines.configuration import load_config, override
     from pipelines.personalization import personalize
+    from pipelines.personalization.choices import with_adaptations
 
-    config = override(load_config(args.config, PersonalizeConfig), changes)
-    return personalize(config, cohort=args.cohort, features=args.features, out=args.out, private=args.private)
+    protocol = {"protocol.kind": args.protocol} if args.protocol else {}
+    config = override(load_config(args.config, PersonalizeConfig), {**protocol, **changes})
+    config = with_adaptations(config, args.adaptation, args.k)
+    common = {name: getattr(args, name) for name in ("cohort", "out", "private", "train_cohort", "development")}
+    _check_together(args)
+    if args.encoder is None:
+        return personalize(config, features=args.features, train_features=args.train_features, **common)
+    from pipelines.checkpoint_curve import score_checkpoints
+    from pipelines.final_run import final_run
+    from pipelines.pretrained import run_of_all
+
+    common |= {"clips": args.clips, "train_clips": args.train_clips}
+    run = run_of_all(args.encoder)
+    if run is not None:
+        return score_checkpoints(config, run=run, follow=args.follow, **common)
+    if args.follow:
+        raise UserError(f"--follow goes with every checkpoint: --encoder {args.encoder.partition('@')[0]}@all")
+    return final_run(config, encoder=args.encoder, **common)
+
+
+def _check_together(args: argparse.Namespace) -> None:
+    needs = {"clips": "encoder", "follow": "encoder", "train_clips": "encoder", "train_features": "train_cohort"}
+    for name, other in needs.items():
+        if getattr(args, name) and not getattr(args, other):
+            raise UserError(f"--{name.replace('_', '-')} needs --{other.replace('_', '-')}")
+    if args.encoder and not args.clips:
+        raise UserError("--encoder needs --clips")
+    if args.encoder and args.train_features:
+        raise UserError("with --encoder the training cohort has --train-clips, not --train-features")
+
+
+def _predict(args: argparse.Namespace, changes: dict[str, str]) -> int:
+    from pipelines.predicting import predict
+
+    return predict(args.run, args.video, participant=args.participant, out=args.out, encoder=args.encoder)
 
 
 def _report(args: argparse.Namespace, changes: dict[str, str]) -> int:

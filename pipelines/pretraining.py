@@ -1,6 +1,7 @@
 """`wince pretrain`: from clips to an encoder."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 import jax
 from jax.experimental import multihost_utils
 
-from pipelines.pretrained import find_pretrained
+from pipelines.pretrained import STEPS, find_pretrained
+from pipelines.probing import label_probe
 from pipelines.progress import duration, progress
 from pipelines.run_folder import open_run, write_json
 from pretrain.config import PretrainConfig
@@ -19,35 +21,48 @@ from pretrain.training.loop import open_loader, train
 from pretrain.training.mesh import make_mesh
 from pretrain.training.preemption import Preempted
 from pretrain.training.rehearsal import TIMED_STEPS, overfit, plan
-from pretrain.training.start import Source, pin
+from pretrain.training.start import pin
 
 BESIDE = ("step", "clips_per_second", "data_wait", "mfu")
 """Values of a row that end its line, in words."""
 ENVIRONMENT, INIT_STEP = "environment.json", "init_step"
 
 
-def run_pretraining(config: PretrainConfig, *, clips: Path, out: Path, init: str | None = None, fsdp: int = 1) -> int:
+def run_pretraining(
+    config: PretrainConfig,
+    *,
+    clips: Path,
+    out: Path,
+    init: str | None = None,
+    probe: tuple[Path, Path] | None = None,
+    fsdp: int = 1,
+) -> int:
     """Trains, or goes on where the same command stopped; prints the log and returns the exit code.
 
-    `init` (`RUN`, `RUN@STEP`, `RUN@best`) names the weights that a new run starts from; it is recorded, and a run that
-    has a checkpoint goes on from that. In a run of several processes, the first alone writes and speaks.
+    `init` (see `find_pretrained`) names the weights that a new run starts from; the step is recorded, and a run that
+    has a checkpoint goes on from that. `probe` (a cohort and its clips) adds to every evaluation what the encoder is
+    worth on the cohort's development people; all that it decides is, by `config.best`, which checkpoint is best.
+    In a run of several processes, the first alone writes and speaks.
     """
     start_distributed()
     first = jax.process_index() == 0
     source = find_pretrained(init) if init else None
-    open_this = partial(open_run, out, config, clips=clips, **({"init": init} if init else {}))
+    named = {name: value for name, value in (("init", init), ("probe", probe and probe[0])) if value}
+    open_this = partial(open_run, out, config, clips=clips, **named)
     if first and out.exists():
         open_this()  # before reading through all clips
     loader = open_loader(config, clips)
+    evaluators = [label_probe(*probe, config)] if probe else []
+    total = int(config.in_steps(loader.examples_per_epoch).steps)
     if first:
         open_this()
+        _record(out, STEPS, lambda: total)
         if source:
-            _record_step(out, pin(source))
+            _record(out, INIT_STEP, lambda source=source: pin(source).step)
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("run folder")
     if source:
         source = replace(source, step=json.loads((out / ENVIRONMENT).read_text())[INIT_STEP])
-    total = int(config.in_steps(loader.examples_per_epoch).steps)
     with progress("pretrain", total) as meter:
 
         def say(line: str) -> None:
@@ -60,7 +75,7 @@ def run_pretraining(config: PretrainConfig, *, clips: Path, out: Path, init: str
                 meter.update(row["step"], speed(row))
 
         try:
-            train(config, loader, out, fsdp=fsdp, init=source, report=report, say=say)
+            train(config, loader, out, fsdp=fsdp, init=source, evaluators=evaluators, report=report, say=say)
             ended = f"encoder of step {total}: {out}"
         except Preempted as stop:
             ended = str(stop)
@@ -69,11 +84,11 @@ def run_pretraining(config: PretrainConfig, *, clips: Path, out: Path, init: str
     return 0
 
 
-def _record_step(out: Path, source: Source) -> None:
-    """Which step a run starts from, once and for all: the other run may go on in the meantime."""
+def _record(out: Path, key: str, value: Callable[[], Any]) -> None:
+    """How long a run is and which step it starts from, once and for all: the other run may go on in the meantime."""
     found = json.loads((out / ENVIRONMENT).read_text())
-    if INIT_STEP not in found:
-        write_json(out / ENVIRONMENT, found | {INIT_STEP: source.step})
+    if key not in found:
+        write_json(out / ENVIRONMENT, found | {key: value()})
 
 
 def dry_run(config: PretrainConfig, *, clips: Path, fsdp: int = 1) -> int:

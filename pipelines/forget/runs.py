@@ -1,12 +1,21 @@
 """Runs: their tables can be cleaned, what they have learnt cannot."""
 
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
+
+from personalize.adaptation.files import ENDING
 from pipelines.forget.change import Change, copy_without
 from pipelines.forget.clips import is_clips, key_problem, sources_of
 from pipelines.forget.person import Person
-from pipelines.forget.tables import edit_parquet, rows_below
+from pipelines.forget.tables import edit_parquet, rows_below, rows_of
+from pipelines.personalization.command import PARAMETERS, RESULTS
+from pipelines.personalization.people import FOLDER as PEOPLE
+
+GONE, LEARNED = "(forgotten)", "learned"
 
 
 def is_run(path: Path) -> bool:
@@ -16,14 +25,14 @@ def is_run(path: Path) -> bool:
 
 def forget_in_run(run: Path, person: Person) -> Change | None:
     """What a run's predictions and files about single people need; None if the person is in none of them."""
-    rows, files = rows_below(run, person), _files(run, person)
-    if not rows and not files:
+    rows, files, lines = rows_below(run, person), _files(run, person), _mentions(run, person)
+    if not rows and not files and not lines:
         return None
     return Change(
         run,
-        f"{len(rows)} rows of predictions, {len(files)} files",
-        lambda new: copy_without(run, new, person.owns, lambda a, b: edit_parquet(a, b, person)),
-        lambda new: [*rows_below(new, person), *_files(new, person)],
+        f"{len(rows)} rows of predictions and features, {len(files)} files, {len(lines)} mentions in results",
+        lambda new: copy_without(run, new, partial(_is_theirs, person), partial(_edit, person)),
+        lambda new: [*rows_below(new, person), *_files(new, person), *_mentions(new, person)],
     )
 
 
@@ -37,10 +46,48 @@ def what_was_learnt(run: Path, person: Person) -> str | None:
         if problem := key_problem(clips, person):
             return f"{run}: cannot tell, {clips} was prepared {problem}"
         return f"{run}: trained on {clips}" if person.among(sources_of(clips)) else None
-    if rows_below(run, person):
-        return f"{run}: its models and scores were made with this person"
+    if rows_below(run, person) or _files(run, person):
+        others = [f for f in (run / PEOPLE).glob(f"*{ENDING}") if not _is_theirs(person, f)]
+        kept = f"; it keeps {len(others)} models of other people that were" if others else ""
+        return f"{run}: its models and scores were made with this person among others{kept}"
     return None
 
 
 def _files(run: Path, person: Person) -> list[str]:
-    return [path.relative_to(run).as_posix() for path in run.rglob("*") if person.owns(path)]
+    return [path.relative_to(run).as_posix() for path in run.rglob("*") if _is_theirs(person, path)]
+
+
+def _is_theirs(person: Person, path: Path) -> bool:
+    """Whether a file or folder is called after the person; the name of a cohort may come first in that of a model."""
+    return person.owns(path) or person.owns(path.with_name(path.name.rpartition("%2F")[2] or path.name))
+
+
+def _edit(person: Person, file: Path, new: Path) -> bool:
+    if file.name == RESULTS and file.is_file():
+        new.write_text(json.dumps(_without(json.loads(file.read_text()), person), indent=2) + "\n")
+    elif file.name == PARAMETERS and file.is_file():
+        table = pd.read_parquet(file)[~rows_of(file, person)]
+        learned = [json.dumps(_without(json.loads(text), person)) for text in table[LEARNED]]
+        table.assign(**{LEARNED: learned}).reset_index(drop=True).to_parquet(new)
+    else:
+        return edit_parquet(file, new, person)
+    new.chmod(file.stat().st_mode & 0o777)
+    return True
+
+
+def _mentions(run: Path, person: Person) -> list[str]:
+    """Where the person's name is in results and parameters: who was in a fold, or was not tested and why."""
+    texts = {file: file.read_text() for file in sorted(run.rglob(RESULTS))}
+    for file in sorted(run.rglob(PARAMETERS)):
+        texts[file] = "\n".join(pd.read_parquet(file, columns=[LEARNED])[LEARNED])
+    return [f"{f.relative_to(run).as_posix()}" for f, text in texts.items() for _ in person.mention.finditer(text)]
+
+
+def _without(value: Any, person: Person) -> Any:
+    """The JSON value without entries of the person's name; a longer text has another word in its stead."""
+    if isinstance(value, dict):
+        return {key: _without(each, person) for key, each in value.items() if not person.mention.fullmatch(key)}
+    if isinstance(value, list):
+        kept = [each for each in value if not (isinstance(each, str) and person.mention.fullmatch(each))]
+        return [_without(each, person) for each in kept]
+    return person.mention.sub(GONE, value) if isinstance(value, str) else value

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from personalize.cohorts.columns import floats, texts
 from personalize.evaluation.metrics import LOWER_IS_BETTER
-from pipelines.report.summary import SHOWN, Comparison
+from personalize.evaluation.predictive import person_errors
+from pipelines.report.summary import Comparison
 
 INK, MUTED, GOOD, BAD, NEUTRAL, SECOND = "#1d2733", "#8a94a3", "#1b7f5c", "#b3402e", "#6b7686", "#c98a1b"
 STYLE: dict[Any, Any] = {
@@ -27,7 +28,7 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def forest(comparisons: Sequence[Comparison], metric: str) -> bytes:
+def forest(comparisons: Sequence[Comparison], metric: str, name: str) -> bytes:
     """Paired differences with their intervals; the shaded side of zero is the better one."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.2, 0.9 + 0.34 * len(comparisons)), layout="constrained")
@@ -45,13 +46,16 @@ def forest(comparisons: Sequence[Comparison], metric: str) -> bytes:
         better = (low, 0) if metric in LOWER_IS_BETTER else (0, high)
         axes.axvspan(*better, color=GOOD, alpha=0.06, lw=0)
         axes.set_xlim(low, high)
-        axes.set_xlabel(f"difference in {SHOWN[metric][:-2]} (shaded: better)")
+        axes.set_xlabel(f"difference in {name[:-2]} (shaded: better)")
         return _png(figure)
 
 
-def per_person(before: pd.DataFrame, after: pd.DataFrame, names: tuple[str, str]) -> bytes:
-    """Mean absolute error of every held-out person before and after adaptation, largest gain first."""
-    old, new = _error(before), _error(after)
+def per_person(before: pd.DataFrame, after: pd.DataFrame, names: tuple[str, str], kind: str = "numeric") -> bytes:
+    """Error of every held-out person before and after adaptation, largest gain first.
+
+    The mean absolute error, for classes the share of wrong ones.
+    """
+    old, new = _error(before, kind), _error(after, kind)
     people = sorted(old, key=lambda person: new[person] - old[person], reverse=True)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.2, 0.9 + 0.2 * len(people)), layout="constrained")
@@ -63,7 +67,8 @@ def per_person(before: pd.DataFrame, after: pd.DataFrame, names: tuple[str, str]
         axes.plot([old[p] for p in people], rows, "o", color="white", mec=INK, ms=5, label=names[0])
         axes.plot([new[p] for p in people], rows, "o", color=INK, ms=5, label=names[1])
         axes.set_yticks(rows, people, fontsize=7)
-        axes.set_xlabel("mean absolute error on the person's later recordings")
+        what = "share of wrong classes" if kind in ("class", "probability") else "mean absolute error"
+        axes.set_xlabel(f"{what} on the person's test units")
         axes.set_xlim(left=0)
         axes.legend(
             frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.0 + 1.1 / len(people)), ncol=2
@@ -71,10 +76,9 @@ def per_person(before: pd.DataFrame, after: pd.DataFrame, names: tuple[str, str]
         return _png(figure)
 
 
-def _error(predictions: pd.DataFrame) -> dict[str, float]:
-    error = np.abs(floats(predictions, "truth") - floats(predictions, "prediction"))
-    people = texts(predictions, "participant")
-    return {str(person): float(error[people == person].mean()) for person in np.unique(people)}
+def _error(predictions: pd.DataFrame, kind: str = "numeric") -> dict[str, float]:
+    names = np.unique(texts(predictions, "participant")).tolist()
+    return dict(zip(names, person_errors(predictions, kind).tolist(), strict=True))
 
 
 def time_courses(before: pd.DataFrame, after: pd.DataFrame, names: tuple[str, str]) -> bytes:
@@ -103,11 +107,34 @@ def _first_recording(predictions: pd.DataFrame, person: str) -> pd.DataFrame:
     return first.sort_values(by="onset")
 
 
+def checkpoint_curve(rows: Sequence[dict[str, Any]], name: str, chosen: int | None) -> bytes:
+    """A metric over pretraining steps, with its interval, for every adaptation that `rows` has."""
+    colours = (INK, SECOND, GOOD, BAD, NEUTRAL)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.2, 3.0), layout="constrained")
+        axes = figure.subplots()
+        for number, key in enumerate(dict.fromkeys((row["adaptation"], row["k"]) for row in rows)):
+            own = [row for row in rows if (row["adaptation"], row["k"]) == key and row["value"] is not None]
+            steps, colour = [row["step"] for row in own], colours[number % len(colours)]
+            axes.fill_between(
+                steps, [row["low"] for row in own], [row["high"] for row in own], color=colour, alpha=0.12, lw=0
+            )
+            label = f"{key[0]}, k = {key[1]}" if key[1] else key[0]
+            axes.plot(steps, [row["value"] for row in own], "o-", color=colour, lw=1.4, ms=4, label=label)
+        if chosen is not None:
+            axes.axvline(chosen, color=MUTED, lw=0.8, ls="--", label=f"chosen: step {chosen}")
+        axes.set_xlabel("pretraining step")
+        axes.set_ylabel(name)
+        axes.legend(frameon=False, fontsize=7)
+        return _png(figure)
+
+
 def training_curves(metrics: Sequence[dict[str, Any]]) -> bytes:
     """Losses and gauges of a pretraining run over its steps."""
+    probes = sorted({k for m in metrics for k in m if k.startswith("eval/probe_") and k.endswith("_pcc")})[:1]
     panels = {
-        "objectives": [k for k in ("loss", "pairwise", "contrastive") if any(k in m for m in metrics)],
-        "what features know": ["eval/ridge_measures", "eval/knn_same_track", "eval/within_track_share"],
+        "objectives": [k for k in ("loss", "pairwise", "contrastive", "masked") if any(k in m for m in metrics)],
+        "what features know": ["eval/ridge_measures", "eval/knn_same_track", "eval/within_track_share", *probes],
         "effective rank": ["eval/effective_rank"],
     }
     names = {
@@ -115,11 +142,14 @@ def training_curves(metrics: Sequence[dict[str, Any]]) -> bytes:
         "eval/knn_same_track": "same track (5-NN)",
         "eval/within_track_share": "variance within tracks",
         "eval/effective_rank": "effective rank",
+        **{
+            key: f"{key.removeprefix('eval/probe_').removesuffix('_pcc')} of development people (PCC)" for key in probes
+        },
     }
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.2, 2.5), layout="constrained")
         for axis, (title, keys) in zip(figure.subplots(1, 3), panels.items(), strict=True):
-            for key, colour in zip(keys, (INK, SECOND, GOOD), strict=False):
+            for key, colour in zip(keys, (INK, SECOND, GOOD, BAD), strict=False):
                 points = [(m["step"], m[key]) for m in metrics if m.get(key) is not None]
                 if points:
                     axis.plot(*zip(*points, strict=True), color=colour, lw=1.4, label=names.get(key, key))

@@ -10,12 +10,12 @@ from typing import Any
 
 import jinja2
 
-from pipelines.personalization import by_system
+from pipelines.personalization.results import adaptations_of
 from pipelines.report import figures
 from pipelines.report.summary import (
-    SHOWN,
     Comparison,
     PersonalRun,
+    about_people,
     cell,
     comparisons,
     headline,
@@ -23,6 +23,7 @@ from pipelines.report.summary import (
     most_adapted,
     read_personal,
     sentence,
+    shown,
     table,
 )
 from pretrain.errors import UserError
@@ -47,6 +48,7 @@ def write_report(folders: Sequence[Path], out: Path) -> int:
         raise UserError(f"{unknown[0]} holds neither results.json nor metrics.jsonl: not a finished run")
     pictures: dict[str, bytes] = {}
     found, notes = comparisons(personal) if personal else ([], [])
+    notes += [note for run in personal if (note := about_people(run))]
     if personal:
         pictures |= _personal_figures(personal[0], found)
     for folder in training:
@@ -65,14 +67,21 @@ def write_report(folders: Sequence[Path], out: Path) -> int:
 
 
 def _personal_figures(run: PersonalRun, found: Sequence[Comparison]) -> dict[str, bytes]:
-    parts = by_system(run.predictions)
+    parts, metrics, target = adaptations_of(run.predictions), shown([run]), run.results["target"]
     best = most_adapted(list(parts))
     population = (best[0], "none", 0)
-    pictures = {"differences_mae": figures.forest(found, "mae"), "differences_ccc": figures.forest(found, "ccc")}
+    pictures: dict[str, bytes] = {}
+    if points := run.results.get("checkpoints"):
+        metric, chosen = next(iter(metrics)), run.results["chosen"]
+        adapted = {("none", 0), best[1:]}
+        own = [r for r in points if r["metric"] == metric and (r["adaptation"], r["k"]) in adapted]
+        pictures["checkpoints"] = figures.checkpoint_curve(own, metrics[metric], chosen and chosen["step"])
+    pictures |= {f"differences_{metric}": figures.forest(found, metric, metrics[metric]) for metric in [*metrics][:2]}
     if population in parts and best != population:
         names = (label(population), label(best))
-        pictures["per_person"] = figures.per_person(parts[population], parts[best], names)
-        pictures["time_courses"] = figures.time_courses(parts[population], parts[best], names)
+        pictures["per_person"] = figures.per_person(parts[population], parts[best], names, target["metrics"])
+        if target["kind"] != "class" and "order: none" not in run.results["metrics"][0]["protocol"]:
+            pictures["time_courses"] = figures.time_courses(parts[population], parts[best], names)
     return pictures
 
 
@@ -87,17 +96,24 @@ def _render(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["unbroken"] = lambda text: text.replace("k = ", "k\u00a0=\u00a0")
+    metrics = shown(personal)
     first = personal[0].results["metrics"][0] if personal else None
     return environment.get_template("page.html").render(
         version=version("wince"),
         today=date.today().isoformat(),
         first=first,
         people=max((r["n_participants"] for r in personal[0].results["metrics"]), default=0) if personal else 0,
-        metrics=SHOWN,
-        rows={name: {m: cell(r.get(m)) for m in SHOWN} for name, r in table(personal).items()},
+        metrics=metrics,
+        titles={
+            **{f"differences_{m}": f"Differences in {name[:-2]}" for m, name in metrics.items()},
+            "checkpoints": f"Over pretraining steps: {next(iter(metrics.values()), '')[:-2]} of development people",
+            "per_person": "Person by person",
+            "time_courses": "Over time: largest, middle and smallest gain",
+        },
+        rows={name: {m: cell(r.get(m)) for m in metrics} for name, r in table(personal).items()},
         reasons=_reasons(personal),
-        comparisons=[(c, {m: (cell(c.by_metric[m], "difference"), c.verdict(m)) for m in SHOWN}) for c in found],
-        sentences=[(sentence(c), c.verdict("mae")) for c in found],
+        comparisons=[(c, {m: (cell(c.by_metric[m], "difference"), c.verdict(m)) for m in metrics}) for c in found],
+        sentences=[(sentence(c), c.verdict(next(iter(metrics)))) for c in found],
         few=any(
             row["few_participants"] and row["difference"] is not None for c in found for row in c.by_metric.values()
         ),
@@ -111,7 +127,7 @@ def _render(
 def _reasons(personal: Sequence[PersonalRun]) -> list[str]:
     """Why numbers are missing, or rest on fewer people."""
     return [
-        f"{name}, {SHOWN[metric][:-2]}: {row['reason']}"
+        f"{name}, {shown(personal)[metric][:-2]}: {row['reason']}"
         for name, rows in table(personal).items()
         for metric, row in rows.items()
         if row["reason"]

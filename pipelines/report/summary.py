@@ -8,23 +8,43 @@ from typing import Any
 
 import pandas as pd
 
+from personalize.evaluation.baselines import NO_FACE
 from personalize.evaluation.comparison import paired_difference
 from personalize.evaluation.metrics import LOWER_IS_BETTER
-from personalize.evaluation.rows import RowError, check_interval, check_rows
-from pipelines.personalization import by_system
+from personalize.evaluation.rows import POOLINGS, RowError, check_interval, check_rows, primary_pooling
+from pipelines.personalization.results import adaptations_of
+from pipelines.personalization.shown import SHOWN as METRICS_OF
+from pipelines.personalization.text import ordinal, primary_rows
 from pretrain.errors import RunFailure, UserError
 
-SHOWN = {"mae": "MAE ↓", "ccc": "CCC ↑", "pcc": "PCC ↑", "auroc": "AUROC ↑"}
+HEADS = {
+    "mae": "MAE ↓",
+    "ccc": "CCC ↑",
+    "pcc": "PCC ↑",
+    "auroc": "AUROC ↑",
+    "accuracy": "accuracy ↑",
+    "balanced_accuracy": "balanced accuracy ↑",
+    "f1_macro": "F1 (macro) ↑",
+    "brier": "Brier score ↓",
+    "kappa_quadratic": "quadratic κ ↑",
+}
 """Metrics of the tables; the arrow says which way is better."""
-POOLING = "mean_over_participants"
-NO_FACE = "participant_prior"
-"""The adaptation that looks at no features, hence is the same for every system."""
 ADAPTATIONS = {
     "none": "population model",
     "reference": "neutral reference",
+    "normalise": "standardised per person",
+    "normalise_all": "standardised per person, transductive",
     "ridge": "personalised",
     "reference+ridge": "neutral reference + personalised",
-    NO_FACE: "own labels only, no face",
+    "normalise+ridge": "standardised per person + personalised",
+    "participant_prior": "own labels only, no face",
+    "majority": "mean or commonest class of other people",
+    "elapsed_time": "nothing but the time",
+    "pspi": "PSPI formula",
+    "permuted_within": "population model of labels permuted within people",
+    "permuted_across": "population model of labels permuted over people",
+    "participant_oracle": "mean of the person's own test labels",
+    "previous_label": "the label before",
 }
 
 Key = tuple[str, str, int]
@@ -59,6 +79,12 @@ class Comparison:
         return "better" if (row["high"] < 0) == (metric in LOWER_IS_BETTER) else "worse"
 
 
+def shown(runs: Sequence[PersonalRun]) -> dict[str, str]:
+    """Metrics of the tables and what they are called: those of the first run's kind of target."""
+    kind = runs[0].results["target"]["metrics"] if runs else "numeric"
+    return {metric: HEADS[metric] for metric in METRICS_OF[kind]}
+
+
 def read_personal(folder: Path) -> PersonalRun:
     """Reads a run; refuses one with a number that lacks its interval.
 
@@ -83,7 +109,7 @@ def label(key: Key) -> str:
     """What a row is called: features, adaptation, labels used."""
     system, adaptation, k = key
     name = ADAPTATIONS.get(adaptation, adaptation) + (f", k = {k}" if k else "")
-    return name if adaptation == NO_FACE else f"{system}: {name}"
+    return name if adaptation in NO_FACE else f"{system}: {name}"
 
 
 def table(runs: Sequence[PersonalRun]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -96,12 +122,19 @@ def table(runs: Sequence[PersonalRun]) -> dict[str, dict[str, dict[str, Any]]]:
         if systems.count(system) > 1:
             raise UserError(f"{folder}: another run has features named {system!r} too; name the feature files apart")
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in (row for run in runs for row in run.results["metrics"]):
-        if row["pooling"] == POOLING and row["metric"] in SHOWN and row["subgroup"] is None:
-            mark = " LEAKY" * row["leaky"] + " ORACLE" * row["oracle"]
-            name = label((row["system"], row["adaptation"], row["k"])) + mark
+    metrics = shown(runs)
+    for row in (row for run in runs for row in primary_rows(run.results["metrics"])):
+        if row["metric"] in metrics and row["subgroup"] is None:
+            name = " ".join([label((row["system"], row["adaptation"], row["k"])), *marks(row)])
             found.setdefault(name, {}).setdefault(row["metric"], row)
     return found
+
+
+def marks(row: dict[str, Any]) -> list[str]:
+    """Words that no number of a row goes without."""
+    words = {"LEAKY": row["leaky"], "ORACLE": row["oracle"]}
+    words |= {word: word in row["protocol"] for word in ("order: none", "transductive")}
+    return [word for word, holds in words.items() if holds]
 
 
 def comparisons(runs: Sequence[PersonalRun]) -> tuple[list[Comparison], list[str]]:
@@ -111,63 +144,84 @@ def comparisons(runs: Sequence[PersonalRun]) -> tuple[list[Comparison], list[str
     features, adapted alike?
     """
     first = runs[0]
-    own = by_system(first.predictions)
+    own = adaptations_of(first.predictions)
     pairs = [(a, b) for a, b in _own_pairs(list(own)) if b in own]
-    done = [_compare(own[a], own[b], label(a), label(b), first.config) for a, b in pairs]
+    done = [_compare(own[a], own[b], label(a), label(b), first) for a, b in pairs]
     notes = []
     for other in runs[1:]:
-        theirs = {key[1:]: (key, part) for key, part in by_system(other.predictions).items()}
-        for key in (k for k in own if k[1] != NO_FACE and k[1:] in theirs):
+        theirs = {key[1:]: (key, part) for key, part in adaptations_of(other.predictions).items()}
+        for key in (k for k in own if k[1] not in NO_FACE and k[1:] in theirs):
             if key[1] not in ("none", most_adapted(list(own))[1]):
                 continue
             other_key, part = theirs[key[1:]]
             try:
-                done.append(_compare(own[key], part, label(key), label(other_key), first.config))
+                done.append(_compare(own[key], part, label(key), label(other_key), first))
             except UserError as error:
                 notes.append(f"{label(key)} against {label(other_key)}: {error}")
     return done, notes
+
+
+def about_people(run: PersonalRun) -> str | None:
+    """What a reader has to know of who was tested: development people, or the same test people as before."""
+    if best := run.results.get("chosen"):
+        return (f"{run.folder.name}: development people only, and step {best['step']} was chosen on them: "
+                "these numbers flatter it; score it once on the test people")  # fmt: skip
+    final = run.results.get("evaluation")
+    if final and final["times"] > 1:
+        return f"{run.folder.name}: evaluated on these people for the {ordinal(final['times'])} time"
+    return None
 
 
 def _own_pairs(keys: Sequence[Key]) -> list[tuple[Key, Key]]:
     system = keys[0][0]
     best, population = most_adapted(keys), (system, "none", 0)
     others = [k for k in keys if k not in (best, population)]
-    return [(best, population), *((best, k) for k in others), *((k, population) for k in others if k[1] != NO_FACE)]
+    return [(best, population), *((best, k) for k in others), *((k, population) for k in others if k[1] not in NO_FACE)]
 
 
 def most_adapted(keys: Sequence[Key]) -> Key:
     """The system with the most adaptation steps and labels."""
-    return max((k for k in keys if k[1] != NO_FACE), key=lambda k: (k[1].count("+"), k[2]))
+    return max((k for k in keys if k[1] not in NO_FACE), key=lambda k: (k[1].count("+"), k[2]))
 
 
-def _compare(a: pd.DataFrame, b: pd.DataFrame, name_a: str, name_b: str, config: dict[str, Any]) -> Comparison:
-    options = {"threshold": config["threshold"], "draws": config["draws"], "seed": config["seed"]}
-    return Comparison(name_a, name_b, {m: paired_difference(a, b, m, **options) for m in SHOWN})
+def _compare(a: pd.DataFrame, b: pd.DataFrame, name_a: str, name_b: str, run: PersonalRun) -> Comparison:
+    kind, config = run.results["target"]["metrics"], run.config
+    options = {"threshold": config["threshold"], "draws": config["draws"], "seed": config["seed"], "kind": kind}
+    found = {
+        metric: {pooling: paired_difference(a, b, metric, pooling=pooling, **options) for pooling in POOLINGS}
+        for metric in METRICS_OF[kind]
+    }
+    primary = primary_pooling([row for rows in found.values() for row in rows.values()])
+    return Comparison(name_a, name_b, {metric: rows[primary[metric]] for metric, rows in found.items()})
 
 
 def cell(row: dict[str, Any] | None, column: str = "value") -> str:
-    """A number with its interval, or that there is none."""
+    """A number with its interval, or that there is none; a star where it is of all units pooled."""
     if row is None or row[column] is None:
         return "undefined"
     sign = "+" if column == "difference" else ""
-    return f"{row[column]:{sign}.2f} [{row['low']:{sign}.2f}, {row['high']:{sign}.2f}]"
+    pooled = " *" if row["pooling"] != POOLINGS[0] else ""
+    return f"{row[column]:{sign}.2f} [{row['low']:{sign}.2f}, {row['high']:{sign}.2f}]{pooled}"
 
 
 def headline(folders: Sequence[Path]) -> str:
     """The table and the paired differences as text for a terminal."""
     runs = [read_personal(folder) for folder in folders]
-    rows = {name: [cell(r.get(m)) for m in SHOWN] for name, r in table(runs).items()}
+    metrics = shown(runs)
+    rows = {name: [cell(r.get(m)) for m in metrics] for name, r in table(runs).items()}
     people = max(r["n_participants"] for r in runs[0].results["metrics"])
-    lines = [f"held-out people: {people}; mean over people [95 % interval over people]", *_aligned(rows)]
+    about = f"held-out people: {people}; mean over people (* pooled) [95 % interval over people]"
+    lines = [about, *_aligned(rows, metrics)]
     found, notes = comparisons(runs)
-    changes = {f"{c.a} − {c.b}": [cell(c.by_metric[m], "difference") for m in SHOWN] for c in found}
-    lines += ["", "paired differences", *_aligned(changes)]
+    changes = {f"{c.a} − {c.b}": [cell(c.by_metric[m], "difference") for m in metrics] for c in found}
+    lines += ["", "paired differences", *_aligned(changes, metrics)]
     lines += ["", *(sentence(c) for c in found if c.b != c.a), *notes]
     return "\n".join(lines)
 
 
-def sentence(comparison: Comparison, metric: str = "mae") -> str:
-    """What a comparison shows, in words."""
+def sentence(comparison: Comparison) -> str:
+    """What a comparison shows by the first of its metrics, in words."""
+    metric = next(iter(comparison.by_metric))
     verdict = comparison.verdict(metric)
     words = {
         "better": "is better than",
@@ -175,13 +229,13 @@ def sentence(comparison: Comparison, metric: str = "mae") -> str:
         "not shown": "is not shown to differ from",
         "undefined": "cannot be compared with",
     }
-    return f"{comparison.a} {words[verdict]} {comparison.b} ({metric.upper()})"
+    return f"{comparison.a} {words[verdict]} {comparison.b} ({HEADS[metric][:-2]})"
 
 
-def _aligned(rows: dict[str, list[str]]) -> list[str]:
+def _aligned(rows: dict[str, list[str]], heads: dict[str, str]) -> list[str]:
     width = max(map(len, rows)) + 2
-    columns = [max(len(c) for c in [head, *cells]) + 2 for head, cells in zip(SHOWN.values(), zip(*rows.values()))]  # noqa: B905
-    lines = [" " * width + "".join(f"{h:<{w}}" for h, w in zip(SHOWN.values(), columns, strict=True))]
+    columns = [max(len(c) for c in [head, *cells]) + 2 for head, cells in zip(heads.values(), zip(*rows.values()))]  # noqa: B905
+    lines = [" " * width + "".join(f"{h:<{w}}" for h, w in zip(heads.values(), columns, strict=True))]
     for name, cells in rows.items():
         lines.append(f"{name:<{width}}" + "".join(f"{c:<{w}}" for c, w in zip(cells, columns, strict=True)))
     return [line.rstrip() for line in lines]

@@ -140,6 +140,14 @@ class Checkpoints:
             raise RunFailure(f"checkpoint {step} in {self.folder} is damaged: its fingerprint does not match")
         return state
 
+    def mark(self, step: int) -> int:
+        """The fingerprint that a step was saved with; no array is read. Raises `RunFailure` when it has none."""
+        try:
+            return int(self._orbax.checkpointables_metadata(step).custom_metadata["fingerprint"])
+        except Exception as error:  # as in `load`
+            cause = _root_cause(error)
+            raise RunFailure(f"checkpoint {step} in {self.folder}: {type(cause).__name__}: {cause}") from error
+
     def load_newest(self, abstract: Any, say: Callable[[str], None]) -> tuple[int, Any] | None:
         """The newest intact checkpoint as (step, state); None when the run has none yet.
 

@@ -1,6 +1,6 @@
 """The weights of a run that is there: for embedding, and for starting another run with a new population's footage."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -28,8 +28,10 @@ class Source:
     """How the user calls it."""
     config: PretrainConfig
     folder: Path
-    step: int | Literal["best"] | None
-    """The best by the run's `config.best`; None for the newest."""
+    step: int | Literal["best", "latest"] | None
+    """The best by the run's `config.best`, or the newest; None for the best where the run keeps its best and has one,
+    else the newest.
+    """
 
 
 def read_weights(source: Source, mesh: Mesh, say: Callable[[str], None]) -> tuple[int, Any]:
@@ -41,7 +43,7 @@ def read_weights(source: Source, mesh: Mesh, say: Callable[[str], None]) -> tupl
     abstract = abstract_state(source.config, mesh)
     with _open(source) as checkpoints:
         step = _step(source, checkpoints.steps)
-        if source.step is None:
+        if step is None:
             found = checkpoints.load_newest(abstract, say)
             assert found, "there are steps"
             step, state = found
@@ -53,7 +55,22 @@ def read_weights(source: Source, mesh: Mesh, say: Callable[[str], None]) -> tupl
 def pin(source: Source) -> Source:
     """The same with the number of the step that it now stands for. Raises `UserError` when there is none."""
     with _open(source) as checkpoints:
-        return replace(source, step=_step(source, checkpoints.steps))
+        step = _step(source, checkpoints.steps)
+        return replace(source, step=checkpoints.steps[-1] if step is None else step)
+
+
+def kept_steps(source: Source) -> list[int]:
+    """The steps of which the run now has a checkpoint, in order; none where it has yet to save its first."""
+    if not (source.folder / CHECKPOINTS).is_dir():
+        return []
+    with _open(source) as checkpoints:
+        return checkpoints.steps
+
+
+def saved_marks(source: Source, steps: Iterable[int]) -> dict[int, int]:
+    """The fingerprints that steps were saved with; no array is read."""
+    with _open(source) as checkpoints:
+        return {step: checkpoints.mark(step) for step in steps}
 
 
 def _open(source: Source) -> Checkpoints:
@@ -62,18 +79,22 @@ def _open(source: Source) -> Checkpoints:
     return Checkpoints(source.folder / CHECKPOINTS, reads=True)
 
 
-def _step(source: Source, steps: list[int]) -> int:
+def _step(source: Source, steps: list[int]) -> int | None:
+    """The number of the step; None for the newest that is intact."""
     if not steps:
         raise UserError(f"{source.name} has no checkpoint yet")
-    if source.step is None:
-        return steps[-1]
-    if source.step != "best":
+    if isinstance(source.step, int):
         return source.step
-    values = scores(read_metrics(source.folder / METRICS), source.config.best)
-    best = best_steps({step: value for step, value in values.items() if step in steps}, 1)
-    if not best:
+    best = _best(source, steps) if source.step == "best" or (source.step is None and source.config.keep_best) else []
+    if source.step == "best" and not best:
         raise UserError(f"{source.name}: no checkpoint there has a value of {source.config.best!r}")
-    return best[0]
+    return best[0] if best else None
+
+
+def _best(source: Source, steps: list[int]) -> list[int]:
+    log = source.folder / METRICS
+    values = scores(read_metrics(log), source.config.best) if log.is_file() else {}
+    return best_steps({step: value for step, value in values.items() if step in steps}, 1)
 
 
 def take_over(state: State, mesh: Mesh, source: Source, say: Callable[[str], None]) -> State:

@@ -86,7 +86,7 @@ def test_two_imports_do_not_share_pseudonyms(table, tmp_path):
 def test_class_targets_are_kept_as_words(table, tmp_path):
     run(table, tmp_path / "cohort", target="note")
     assert set(read_cohort(tmp_path / "cohort").ratings["value"]) == {"text"}
-    with pytest.raises(UserError, match="rating 'text' on the scale 'note' is not a number"):
+    with pytest.raises(UserError, match="all ratings of 'note' are of the class 'text'"):
         personalize(config, cohort=tmp_path / "cohort", features=None, out=tmp_path / "run")
 
 

@@ -103,6 +103,24 @@ def test_unknown_step_names_those_that_are_there(line, tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_a_model_reads_a_film_as_the_run_did(line, tmp_path):
+    """Film to numbers by `predict` is what prepare, embed and personalize gave together."""
+    names = pd.read_csv(line / "cohort" / "participants.tsv", sep="\t")["participant_id"].tolist()
+    (tmp_path / "development.tsv").write_text(f"participant_id\n{names[0]}\n")
+    given = ["--cohort", line / "cohort", "--encoder", line / "encoder", "--clips", line / "clips"]
+    given += ["--development", tmp_path / "development.tsv", "--out", tmp_path / "run"]
+    assert main([*map(str, ["personalize", "personalize/ridge", *given])]) == 0
+    film = next((line / "cohort" / names[1] / "ses-02").glob("*_video.mp4"))
+    command = ["predict", tmp_path / "run", film, "--participant", names[1], "--out", tmp_path / "said.csv"]
+    assert main([*map(str, command)]) == 0
+    said, table = pd.read_csv(tmp_path / "said.csv"), pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    own = table[(table["participant"] == names[1]) & (table["adaptation"] == "reference+ridge")]
+    both = own.merge(said, left_on=[own["track"], own["onset"].round(6)], right_on=[said["track"], said["t0"].round(6)])
+    assert len(both) == len(own) > 0
+    np.testing.assert_allclose(both["prediction_y"], both["prediction_x"], rtol=1e-5)
+
+
+@pytest.mark.slow
 def test_features_cover_every_track_to_its_end(line):
     features = pd.read_parquet(line / "features" / "encoder.parquet")
     ends = features.groupby(["source", "track"]).end_frame.max()

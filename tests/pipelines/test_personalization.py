@@ -8,16 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import pipelines.personalization as pipeline
-from personalize.config import AdaptationConfig, PersonalizeConfig
+from personalize.config import AdaptationConfig, FirstSeconds, PersonalizeConfig
+from personalize.evaluation.baselines import BASELINES
 from personalize.evaluation.comparison import paired_difference
 from personalize.evaluation.metrics import metrics_of
-from personalize.evaluation.rows import RowError, check_rows
-from personalize.protocols.leakage import LeakError
+from personalize.evaluation.rows import check_rows
+from personalize.protocols.config import KShotConfig, LosoConfig, RandomFrameConfig
 from pipelines.configuration import read_config
-from pipelines.personalization import personalize
-from pretrain.errors import UserError
+from pipelines.embedding import ENCODER_KEY
+from pipelines.personalization import command, folds, inputs, personalize
+from pretrain.errors import RunFailure, UserError
 from tests.personalize.cohorts.cohort_worlds import linear_world
+
+NO_PSPI = [name for name in BASELINES if name != "pspi"]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def run(world, tmp_path_factory):
 def test_run_folder(run):
     assert stat.S_IMODE(run.stat().st_mode) == 0o700
     assert sorted(file.name for file in run.iterdir()) == [
-        *("config.json", "environment.json", "predictions.parquet", "results.json")
+        *("config.json", "environment.json", "parameters.parquet", "people", "predictions.parquet", "results.json")
     ]
     config = json.loads((run / "config.json").read_text())
     assert (config["config"]["target"], config["config"]["draws"]) == ("vas", 2000)
@@ -46,20 +49,53 @@ def test_run_folder(run):
 def test_every_number_has_its_interval(run):
     results = json.loads((run / "results.json").read_text())
     check_rows(results["metrics"])
-    assert len(results["metrics"]) == 5 * len(metrics_of("numeric")) * 2
+    assert len(results["metrics"]) == (5 + len(NO_PSPI)) * len(metrics_of("numeric")) * 2
     assert len(results["comparisons"]) == (4 + 1) * 5 * 2
     for row in results["comparisons"]:
         assert row["reason"] if row["difference"] is None else row["low"] <= row["difference"] <= row["high"]
+    for row in results["coverage"] + results["harmed"]:
+        assert row["reason"] if row["value"] is None else 0 <= row["low"] <= row["value"] <= row["high"] <= 1
     assert results["counts"]["units"] == 120
-    assert results["counts"]["test_units"] == 60
+    assert results["counts"]["test_units"] == 48
+    assert results["counts"]["units_cut_for_the_neutral_moment"] == 24
+    assert results["skipped"] == {"pspi": "the features have no column AU04"}
+    assert {row["protocol"] for row in results["metrics"]} == {"k_shot"}
+
+
+def test_oracles_are_marked_and_never_compared(run):
+    results = json.loads((run / "results.json").read_text())
+    marked = {row["adaptation"] for row in results["metrics"] if row["oracle"]}
+    assert marked == {"participant_oracle", "previous_label"}
+    assert not {row[side]["adaptation"] for row in results["comparisons"] for side in "ab"} & set(BASELINES)
+    assert {row["b"]["adaptation"] for row in results["comparisons"]} == {"none", "reference"}
+
+
+def test_every_fold_has_its_partition_proof(run):
+    proofs = json.loads((run / "results.json").read_text())["proof"]
+    assert [proof["test"] for proof in proofs] == [[f"sub-{i:02d}"] for i in range(1, 7)]
+    for proof in proofs:
+        assert proof["calibration"] == proof["test"]
+        assert len(proof["train"]) == 5
+        assert not set(proof["train"]) & set(proof["test"])
+        assert (proof["calibration_units"], proof["test_units"]) == (5, 8)
+
+
+def test_what_was_learned_is_kept(run):
+    table = pd.read_parquet(run / "parameters.parquet")
+    learned = [json.loads(text) for text in table.query("adaptation == 'ridge'")["learned"]]
+    assert len(learned) == 6
+    assert all(len(each["prior_"]) == 3 for each in learned)
 
 
 def test_predictions_have_a_row_per_unit_and_system(run):
     table = pd.read_parquet(run / "predictions.parquet")
-    wanted = {"participant", "recording", "onset", "truth", "prediction", "fold", "protocol", "system", "k"}
+    wanted = {"participant", "recording", "onset", "truth", "prediction", "se", "fold", "protocol", "system", "k"}
     assert wanted <= set(table.columns)
-    assert len(table) == 5 * 60
+    assert len(table) == (5 + len(NO_PSPI)) * 48
     assert np.isfinite(table["prediction"]).all()
+    assert (table["se"] >= 0).all()
+    assert set(table.query("k == 5")["labels"]) == {5}
+    assert set(table.query("k == 0")["labels"]) == {0}
 
 
 def test_results_follow_from_the_predictions(run):
@@ -86,14 +122,14 @@ def test_the_same_command_again_changes_nothing(world, run, capsys):
 
 
 def test_another_config_or_other_features_are_refused(world, run, tmp_path):
-    with pytest.raises(UserError, match=r"reference_seconds is 2\.0 there and 1\.0 here"):
-        personalize(PersonalizeConfig(reference_seconds=1.0), cohort=world[0], features=world[1], out=run)
+    with pytest.raises(UserError, match=r"neutral.seconds is 2\.0 there and 1\.0 here"):
+        personalize(PersonalizeConfig(neutral=FirstSeconds(seconds=1.0)), cohort=world[0], features=world[1], out=run)
     other = tmp_path / "encoder.parquet"
     pd.read_parquet(world[1]).assign(f0=0.0).to_parquet(other)
     with pytest.raises(UserError, match="features is '"):
         personalize(PersonalizeConfig(), cohort=world[0], features=other, out=run)
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(UserError, match="neither empty nor a finished run"):
+    with pytest.raises(UserError, match="neither empty nor a run"):
         personalize(PersonalizeConfig(), cohort=world[0], features=world[1], out=tmp_path)
 
 
@@ -115,36 +151,73 @@ def test_same_seed_same_result_and_truth_is_not_needed(world, run, tmp_path):
         assert (out / "results.json").read_text() == (run / "results.json").read_text()
 
 
-@pytest.mark.parametrize("failing", ["comparison_rows", "write_json", "check_rows"])
-def test_an_interrupted_run_leaves_nothing(world, tmp_path, monkeypatch, failing):
-    def fail(*args, **kwargs):
-        raise KeyboardInterrupt
+def test_features_of_another_encoder_are_refused(world, tmp_path):
+    import pyarrow.parquet as pq
 
-    monkeypatch.setattr(pipeline, failing, fail)
+    def embedded(step):
+        table = pq.read_table(world[1])
+        identity = json.dumps({"step": step, "fingerprint": 17})
+        file = tmp_path / "encoder.parquet"
+        pq.write_table(table.replace_schema_metadata({**table.schema.metadata, ENCODER_KEY: identity}), file)
+        return file
+
+    few = PersonalizeConfig(adaptations=(AdaptationConfig("none"),))
+    personalize(few, cohort=world[0], features=embedded(100), out=tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert record["inputs"]["encoder"] == {"step": 100, "fingerprint": 17}
+    with pytest.raises(UserError, match=r"encoder\.step is 100 there and 200 here"):
+        personalize(few, cohort=world[0], features=embedded(200), out=tmp_path / "run")
+
+
+FEW = PersonalizeConfig(adaptations=(AdaptationConfig("ridge", k=3),))
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(world, tmp_path, monkeypatch):
+    honest, made = folds.run_fold, []
+
+    def fails_at_the_fourth(plan, jobs, *rest):
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        made.append(jobs[0].outer)
+        return honest(plan, jobs, *rest)
+
+    out, whole = tmp_path / "run", tmp_path / "whole"
+    personalize(FEW, cohort=world[0], features=world[1], out=whole)
+    monkeypatch.setattr(command, "run_fold", fails_at_the_fourth)
     with pytest.raises(KeyboardInterrupt):
-        personalize(PersonalizeConfig(), cohort=world[0], features=world[1], out=tmp_path / "run")
-    assert list(tmp_path.iterdir()) == []
+        personalize(FEW, cohort=world[0], features=world[1], out=out)
+    assert not (out / "results.json").exists()
+    assert len(list((out / "cells").glob("*.parquet"))) == 3
+    broken = out / "cells" / "00001.parquet"
+    broken.write_bytes(broken.read_bytes()[:100])
+    seen = []
+    monkeypatch.setattr(command, "run_fold", lambda plan, jobs, *r: (seen.append(jobs[0].outer), honest(plan, jobs, *r))[1])
+    assert personalize(FEW, cohort=world[0], features=world[1], out=out) == 0
+    assert seen == ["sub-02", "sub-04", "sub-05", "sub-06"]
+    assert (out / "results.json").read_bytes() == (whole / "results.json").read_bytes()
+    assert (out / "predictions.parquet").read_bytes() == (whole / "predictions.parquet").read_bytes()
+    assert not (out / "cells").exists()
 
 
 def test_a_row_without_interval_never_reaches_the_disk(world, tmp_path, monkeypatch):
-    honest = pipeline.metric_rows
-    monkeypatch.setattr(pipeline, "metric_rows", lambda *a, **k: [{**row, "low": None} for row in honest(*a, **k)])
-    with pytest.raises(RowError, match="without its interval"):
-        personalize(PersonalizeConfig(), cohort=world[0], features=world[1], out=tmp_path / "run")
-    assert list(tmp_path.iterdir()) == []
+    honest = command.rows.metric_rows
+    monkeypatch.setattr(command.rows, "metric_rows", lambda *a: [{**row, "low": None} for row in honest(*a)])
+    with pytest.raises(RunFailure, match="without its interval"):
+        personalize(FEW, cohort=world[0], features=world[1], out=tmp_path / "run")
+    assert not (tmp_path / "run" / "results.json").exists()
 
 
 def test_a_person_split_by_case_is_caught_behind_the_reader(world, tmp_path, monkeypatch):
-    honest = pipeline.read_cohort
+    honest = inputs.read_cohort
 
-    def careless(path):
-        cohort = honest(path)
+    def careless(path, only=None):
+        cohort = honest(path, only)
         for table in (cohort.recordings, cohort.ratings):
             table.loc[table["recording"] == "sub-01_ses-02", "participant"] = "SUB-01"
         return cohort
 
-    monkeypatch.setattr(pipeline, "read_cohort", careless)
-    with pytest.raises(LeakError, match="SUB-01"):
+    monkeypatch.setattr(inputs, "read_cohort", careless)
+    with pytest.raises(RunFailure, match=r"fold 'SUB-01'.*leak.*sub-01"):
         personalize(PersonalizeConfig(), cohort=world[0], features=world[1], out=tmp_path / "run")
 
 
@@ -163,10 +236,14 @@ def test_config_mistakes_are_refused():
     with pytest.raises(UserError, match="did you mean 'ridge'"):
         AdaptationConfig("rigde")
     with pytest.raises(UserError, match="'none' uses no labels: its k must be 0, not 5"):
-        AdaptationConfig("none", k=5)
-    for wrong in ({"draws": 100}, {"pool_share": 1.0}, {"seeds": 1}):
+        PersonalizeConfig(adaptations=(AdaptationConfig("none", k=5),))
+    for wrong in ({"draws": 100}, {"seeds": 1}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             PersonalizeConfig(**wrong)
+    with pytest.raises(ValueError, match="pool_share"):
+        KShotConfig(pool_share=1.0)
+    with pytest.raises(UserError, match="'ridge' with k=5 is named twice"):
+        PersonalizeConfig(adaptations=(AdaptationConfig("ridge", 5), AdaptationConfig("ridge", 5)))
 
 
 def test_runs_on_the_same_units_compare(world, run, tmp_path):
@@ -175,7 +252,8 @@ def test_runs_on_the_same_units_compare(world, run, tmp_path):
     noise = np.random.default_rng(0).normal(size=(len(table), 8))
     table[[f"f{i}" for i in range(8)]] = noise
     table.to_parquet(worse)
-    personalize(PersonalizeConfig(), cohort=world[0], features=worse, out=tmp_path / "run")
+    both = PersonalizeConfig(adaptations=(AdaptationConfig("reference"),))
+    personalize(both, cohort=world[0], features=worse, out=tmp_path / "run")
     a, b = (
         pd.read_parquet(out / "predictions.parquet").query("adaptation == 'reference'")
         for out in (run, tmp_path / "run")
@@ -183,3 +261,55 @@ def test_runs_on_the_same_units_compare(world, run, tmp_path):
     assert set(b["system"]) == {"untrained"}
     found = paired_difference(a, b, "pcc", threshold=4.0)
     assert found["low"] > 0
+
+
+def test_every_number_of_a_leaky_protocol_says_so(world, tmp_path, capsys):
+    config = PersonalizeConfig(protocol=RandomFrameConfig(n_splits=4), adaptations=(AdaptationConfig("none"),))
+    assert personalize(config, cohort=world[0], features=world[1], out=tmp_path / "run") == 0
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert all(row["leaky"] and row["protocol"] == "random_frame LEAKY" for row in results["metrics"])
+    assert {finding["reason"] for finding in results["audit"]["findings"]} >= {"shared participant"}
+    assert "LEAKY" in capsys.readouterr().out
+
+
+def test_a_leak_fails_the_run_by_name(world, tmp_path, monkeypatch):
+    """An adaptation that is fitted on what is tested."""
+    honest = folds.run_cell
+
+    def careless(plan, models, job, cell):
+        if cell.name == "ridge":
+            job = job._replace(calibration={**job.calibration, cell.k: job.test})
+        return honest(plan, models, job, cell)
+
+    monkeypatch.setattr(folds, "run_cell", careless)
+    with pytest.raises(RunFailure, match=r"fold 'sub-01', ridge k=3: leak \(adaptation\): adaptation was fitted on"):
+        personalize(FEW, cohort=world[0], features=world[1], out=tmp_path / "run")
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
+def test_a_protocol_without_labels_of_the_person_refuses_k(world, tmp_path):
+    for protocol in (LosoConfig(), RandomFrameConfig()):
+        config = PersonalizeConfig(protocol=protocol, adaptations=(AdaptationConfig("ridge", k=3),))
+        with pytest.raises(UserError, match="gives no labels of the person: 'ridge' with k=3 needs k_shot"):
+            personalize(config, cohort=world[0], features=world[1], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_external_cohort_is_tested_by_a_model_of_another(world, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = linear_world(tmp_path / "other", people=4, units=10, width=8, light=0.5, differ=0.3, seed=3)
+    description = other[0] / "dataset_description.json"
+    config = PersonalizeConfig(adaptations=(AdaptationConfig("ridge", k=3),))
+    files = {"cohort": other[0], "features": other[1], "train_cohort": world[0], "train_features": world[1]}
+    with pytest.raises(UserError, match="both cohorts are called 'linear world'"):
+        personalize(config, **files, out=tmp_path / "run")
+    description.write_text(json.dumps({"Name": "elsewhere"}))
+    personalize(config, **files, out=tmp_path / "run")
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    row = results["metrics"][0]
+    assert (row["cohort"], row["train_cohort"], row["protocol"]) == ("elsewhere", "linear world", "external")
+    (proof,) = results["proof"]
+    assert proof["train"] == [f"linear world/sub-{i:02d}" for i in range(1, 7)]
+    assert proof["test"] == proof["calibration"] == [f"elsewhere/sub-{i:02d}" for i in range(1, 5)]
+    with pytest.raises(UserError, match="go together"):
+        personalize(config, **{**files, "train_features": None}, out=tmp_path / "run2")

@@ -93,7 +93,7 @@ def test_features_with_hidden_names_join_with_the_key_and_give_the_same_results(
     table.assign(source=[hide_name(name, open_key(key)) for name in table["source"]]).to_parquet(hidden)
     config = PersonalizeConfig()
     personalize(config, cohort=cohort, features=features, out=tmp_path / "plain" / "run")
-    with pytest.raises(UserError, match="no features of the videos"):
+    with pytest.raises(UserError, match="has nothing of the videos"):
         personalize(config, cohort=cohort, features=hidden, out=tmp_path / "hidden" / "run")
     personalize(config, cohort=cohort, features=hidden, private=key, out=tmp_path / "hidden" / "run")
     one, two = (json.loads((tmp_path / n / "run" / "results.json").read_text()) for n in ("plain", "hidden"))

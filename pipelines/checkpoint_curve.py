@@ -1,0 +1,203 @@
+"""`wince personalize --encoder RUN@all`: every checkpoint of a run scored on development people, and one chosen.
+
+Nobody else's ratings are read. Each step is an evaluation of its own in `steps/STEP`, cell by cell; what is finished is
+never made again, so that a run that still goes on can be followed, and anything killed goes on.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from personalize.cohorts.columns import texts
+from personalize.cohorts.development import development_people
+from personalize.cohorts.layout import choose_target
+from personalize.config import PersonalizeConfig
+from personalize.evaluation.baselines import BASELINES, NO_FACE
+from personalize.evaluation.metrics import LOWER_IS_BETTER
+from personalize.protocols.plan import FEWEST, Plan, outer_folds
+from pipelines.configuration import to_json
+from pipelines.final_run import training_sample
+from pipelines.personalization.command import PARAMETERS, PREDICTIONS, RESULTS, finish, is_done, open_folder, run_folds
+from pipelines.personalization.folds import cells_of
+from pipelines.personalization.inputs import people_record, ratings_checksum, read_source
+from pipelines.personalization.shown import SHOWN
+from pipelines.personalization.text import format_results, primary_rows
+from pipelines.pretrained import find_pretrained, last_step
+from pipelines.report.summary import most_adapted
+from pipelines.run_folder import write_json
+from pipelines.step_features import Embedder, Sample, clips_checksum
+from pretrain.errors import RunFailure, UserError
+from pretrain.training.start import kept_steps, saved_marks
+
+STEPS = "steps"
+KEYS = ("adaptation", "k", "metric", "pooling", "value", "low", "high", "n_participants", "reason")
+PAUSE = 10.0
+"""Seconds between two looks at a run that is followed."""
+
+
+def score_checkpoints(
+    config: PersonalizeConfig,
+    *,
+    run: str,
+    clips: Path,
+    cohort: Path,
+    out: Path,
+    development: Path | None = None,
+    follow: bool = False,
+    private: Path | None = None,
+    train_cohort: Path | None = None,
+    train_clips: Path | None = None,
+    pause: float = PAUSE,
+) -> int:
+    """Scores every checkpoint that a run has, and with `follow` those to come until its last; writes `out`.
+
+    Returns the exit code; raises `UserError` for a mistake in the inputs, or a step that is not the one once scored.
+    """
+    source = find_pretrained(run)
+    last = last_step(source) if follow else None
+    people = partial(development_people, file=development)
+    tested = Sample(read_source(cohort, None, private, people), clips)
+    train = training_sample(train_cohort, train_clips, private)
+    data = tested.source.cohort
+    names = texts(data.participants, "participant").tolist()
+    if len(names) < FEWEST and train is None:
+        raise UserError(f"{cohort}: {len(names)} development people; scoring on them needs {FEWEST}: name more with "
+                        "--development or a column 'split' of participants.tsv")  # fmt: skip
+    inputs: dict[str, Any] = {
+        "system": source.folder.resolve().name,
+        "cohort": data.name,
+        "encoder": {"run": str(source.folder.resolve()), STEPS: "all"},
+        "clips_checksum": clips_checksum(clips),
+        "ratings": ratings_checksum(data),
+        "development": people_record(names),
+    }
+    if train is not None:
+        train_data = train.source.cohort
+        inputs |= {"train_cohort": train_data.name, "train_ratings": ratings_checksum(train_data)}
+    record = {"config": to_json(config), "inputs": {**inputs, "target": choose_target(data, config.target)}}
+    is_done(out, record)
+    if not follow and not kept_steps(source):
+        raise UserError(f"{run} has no checkpoint yet; --follow waits for them")
+    embedder = Embedder(source, out)
+    _check_scored(out, embedder)
+    begun = out.exists()
+    while True:
+        for step in [step for step in kept_steps(source) if not (folder_of(out, step) / RESULTS).is_file()]:
+            if not begun:
+                embedder.inputs(config, step, tested, train)  # whatever is wrong with the inputs is said first
+            open_folder(out, record)
+            begun = True
+            _score(config, step, embedder, tested, train, out)
+        scored = scored_steps(out)
+        if not follow or last in scored:
+            break
+        if scored:
+            write_curve(out, scored, kept_steps(source))
+        time.sleep(pause)
+    write_curve(out, scored, kept_steps(source))
+    results = json.loads((out / RESULTS).read_text())
+    print(f"{format_results(results)}\n\n{format_curve(results, source.folder)}")
+    return 0
+
+
+def folder_of(out: Path, step: int) -> Path:
+    """Where a step's predictions and results lie."""
+    return out / STEPS / str(step)
+
+
+def scored_steps(out: Path) -> list[int]:
+    """The steps that are scored, in order."""
+    return sorted(int(file.parent.name) for file in (out / STEPS).glob(f"*/{RESULTS}"))
+
+
+def _score(
+    config: PersonalizeConfig, step: int, embedder: Embedder, tested: Sample, train: Sample | None, out: Path
+) -> None:
+    """Scores one step; a step that the run has removed in the meantime is passed over, and said to be."""
+    try:
+        mark = embedder.mark(step)
+        inputs = embedder.inputs(config, step, tested, train)
+    except (UserError, RunFailure):
+        if step in kept_steps(embedder.run):
+            raise
+        print(f"step {step} was removed by its run before it could be scored", flush=True)
+        return
+    plan = Plan(inputs.problem, config, cells_of(config))
+    folder = folder_of(out, step)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    units = run_folds(folder, plan, list(outer_folds(plan.jobs())))
+    finish(folder, plan, inputs, units, {"encoder": {**inputs.record["encoder"], "checkpoint": mark}})
+    results = json.loads((folder / RESULTS).read_text())
+    print(format_point(_main_row(curve_rows(step, results), results)), flush=True)
+
+
+def _check_scored(out: Path, embedder: Embedder) -> None:
+    """That the checkpoints of steps that are scored are still those that were scored."""
+    both = [step for step in scored_steps(out) if step in kept_steps(embedder.run)]
+    for step, mark in saved_marks(embedder.run, both).items() if both else []:
+        before = json.loads((folder_of(out, step) / RESULTS).read_text())["encoder"]["checkpoint"]
+        if before != mark:
+            raise UserError(f"{out}: step {step} was scored with another encoder than {embedder.run.folder} has now; "
+                            "choose another --out")  # fmt: skip
+
+
+def curve_rows(step: int, results: dict[str, Any]) -> list[dict[str, Any]]:
+    """A step's rows of `checkpoints`: the primary value of every metric of all adaptations that look at features."""
+    others = {*BASELINES, *NO_FACE}
+    rows = [r for r in primary_rows(results["metrics"]) if r["adaptation"] not in others and not r["oracle"]]
+    return [{"step": step, **{key: row[key] for key in KEYS}} for row in rows]
+
+
+def choose(rows: Sequence[dict[str, Any]], kind: str, there: Sequence[int]) -> dict[str, Any] | None:
+    """The row of the best step, by the first metric of the kind of target for what adapts most; the later of equals.
+
+    Steps that are still there come first: one that is gone can be scored on nobody any more.
+    """
+    own = [row for row in _main_rows(rows, kind) if row["value"] is not None]
+    own = [row for row in own if row["step"] in there] or own
+    sign = -1 if own and own[0]["metric"] in LOWER_IS_BETTER else 1
+    return max(own, key=lambda row: (sign * row["value"], row["step"])) if own else None
+
+
+def _main_rows(rows: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    key = most_adapted([("", row["adaptation"], row["k"]) for row in rows])
+    return [row for row in rows if (row["adaptation"], row["k"]) == key[1:] and row["metric"] == SHOWN[kind][0]]
+
+
+def _main_row(rows: Sequence[dict[str, Any]], results: dict[str, Any]) -> dict[str, Any]:
+    return _main_rows(rows, results["target"]["metrics"])[0]
+
+
+def write_curve(out: Path, steps: Sequence[int], there: Sequence[int]) -> None:
+    """Writes the results: those of the chosen step, and `checkpoints`, the rows of all steps."""
+    found = {step: json.loads((folder_of(out, step) / RESULTS).read_text()) for step in steps}
+    rows = [row for step in steps for row in curve_rows(step, found[step])]
+    kind = found[steps[-1]]["target"]["metrics"]
+    best = choose(rows, kind, there)
+    step = steps[-1] if best is None else best["step"]
+    for name in (PREDICTIONS, PARAMETERS):
+        scratch = out / f"{name}.tmp"
+        shutil.copyfile(folder_of(out, step) / name, scratch)
+        scratch.replace(out / name)
+    write_json(out / RESULTS, {**found[step], "checkpoints": rows, "chosen": best})
+
+
+def format_curve(results: dict[str, Any], run: Path) -> str:
+    """The curve as text, and which step was chosen."""
+    best = results["chosen"]
+    rows = _main_rows(results["checkpoints"], results["target"]["metrics"])
+    lines = ["checkpoints, on development people [95 %]", *map(format_point, rows)]
+    if best is None:
+        return "\n".join([*lines, "no step can be chosen: the metric is undefined"])
+    return "\n".join([*lines, f"best: step {best['step']}; score it once on the test people with "
+                              f"--encoder {run}@{best['step']}"])  # fmt: skip
+
+
+def format_point(row: dict[str, Any]) -> str:
+    """One point of the curve as text."""
+    value = "undefined" if row["value"] is None else f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    return f"step {row['step']:>6}  {row['adaptation']} k={row['k']}  {row['metric']} {value}"

@@ -1,0 +1,190 @@
+"""A person's model on a video: the same numbers as in the run that tested them, and whatever can go wrong."""
+
+import json
+import shutil
+import stat
+import tempfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from personalize.adaptation.files import load_person
+from pipelines.cli import main
+from pipelines.forget import forget
+from pipelines.predicting import predictions
+from pipelines.prepare import command, prepare
+from pretrain.clips.tracks import index_tracks
+from tests.personalize.cohorts.cohort_worlds import linear_world
+from tests.support.quick_prepare import Hands, write_footage
+from tests.support.small import SMALL
+
+pytestmark = [
+    pytest.mark.usefixtures("compile_quickly"),
+    # Orbax leaves its coroutines and event loop to the garbage collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+PEOPLE = [f"sub-{number:02d}" for number in range(1, 6)]
+TESTED = PEOPLE[:4]
+VIDEO = "sub-01/ses-2/sub-01_ses-2_video.mp4"
+
+
+@pytest.fixture(autouse=True)
+def _drawn(monkeypatch):
+    monkeypatch.setattr(command, "run_pool", Hands())
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A cohort of five people with two drawn videos each, an encoder, and a run that tested four of them."""
+    root = tmp_path_factory.mktemp("world")
+    cohort, clips = root / "cohort", root / "clips"
+    names = [f"{who}/ses-{n}/{who}_ses-{n}_video.mp4" for who in PEOPLE for n in (1, 2)]
+    write_footage(cohort, names)
+    (cohort / "participants.tsv").write_text("\n".join(["participant_id", *PEOPLE, ""]))
+    (root / "development.tsv").write_text(f"participant_id\n{PEOPLE[4]}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "run_pool", Hands())
+        prepare([cohort], clips, size=64)
+    for track in index_tracks(clips):
+        table = {"onset": track.time, "duration": 0.1, "scale": "vas", "value": 4 + track.measures[:, 0], "rater": "x"}
+        events = cohort / track.source.replace("_video.mp4", "_events.tsv")
+        pd.DataFrame(table).to_csv(events, sep="\t", index=False)
+    changes = SMALL | {"steps": "2", "evaluate_every": "2", "checkpoint_every": "2"}
+    flags = [word for key, value in changes.items() for word in (f"--{key}", value)]
+    assert main(["pretrain", "pretrain/tiny", "--clips", str(clips), "--out", str(root / "encoder"), *flags]) == 0
+    given = ["--cohort", cohort, "--encoder", root / "encoder", "--clips", clips, "--out", root / "run"]
+    given += ["--development", root / "development.tsv", "--adaptation", "reference+ridge", "--k", 3]
+    assert main([*map(str, ["personalize", "personalize/ridge", *given])]) == 0
+    return root
+
+
+def say(world, *more, run="run", video=VIDEO):
+    return main([*map(str, ["predict", world / run, world / "cohort" / video, *more])])
+
+
+def test_predictions_are_those_of_the_run(world, tmp_path):
+    out = tmp_path / "said.csv"
+    assert say(world, "--participant", "sub-01", "--out", out) == 0
+    said = pd.read_csv(out)
+    assert list(said.columns) == ["track", "t0", "t1", "prediction", "low", "high", "se"]
+    table = pd.read_parquet(world / "run" / "predictions.parquet")
+    own = table.query("participant == 'sub-01' and adaptation == 'reference+ridge'").sort_values("onset")
+    assert own["labels"].unique() == [3]
+    both = own.merge(said, left_on=own["onset"].round(6), right_on=said["t0"].round(6))
+    assert len(both) == len(own) >= 15
+    np.testing.assert_allclose(both["prediction_y"], both["prediction_x"], rtol=1e-5)
+    np.testing.assert_allclose(both["se_y"], both["se_x"], rtol=1e-5)
+    np.testing.assert_allclose(said["high"] - said["low"], 2 * 1.959964 * said["se"], rtol=1e-6)
+
+
+def test_population_needs_no_name_and_parquet_is_an_ending_too(world, tmp_path, capsys):
+    out = tmp_path / "said.parquet"
+    assert say(world, "--population", "--out", out) == 0
+    said = pd.read_parquet(out)
+    assert np.isfinite(said["prediction"]).all()
+    assert say(world, "--participant", "01", "--out", tmp_path / "own.parquet") == 0
+    assert (pd.read_parquet(tmp_path / "own.parquet")["prediction"] - said["prediction"]).abs().max() > 1e-6
+
+
+def test_models_are_private_and_hold_nobody_else(world):
+    folder = world / "run" / "people"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert sorted(file.stem for file in folder.iterdir()) == ["population", *TESTED]
+    for file in folder.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert not [name for name in PEOPLE if name != file.stem and name.encode() in file.read_bytes()]
+    kept = json.loads((world / "run" / "results.json").read_text())["people"]
+    assert kept == {"kept": 4, "adaptation": "reference+ridge", "k": 3, "not_kept": []}
+
+
+def test_nothing_is_left_of_the_video(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    modes = []
+    honest = command.run_pool
+
+    def watched(jobs, workers, total):
+        modes.append(stat.S_IMODE(next(iter(tmp_path.glob("wince-predict-*"))).stat().st_mode))
+        return honest(jobs, workers, total)
+
+    monkeypatch.setattr(command, "run_pool", watched)
+    assert say(world, "--participant", "sub-02", "--out", tmp_path / "said.csv") == 0
+    assert modes == [0o700]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["said.csv"]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--participant", "sub-04x"], "has no model of 'sub-04x'; did you mean 'sub-04'? (or say --population)"),
+        (["--participant", PEOPLE[4]], "has no model of 'sub-05'"),
+        ([], "one of the arguments --participant --population is required"),
+        (["--participant", "sub-01", "--encoder", "nowhere"], "is not at nowhere any more"),
+    ],
+)
+def test_mistakes_are_one_line(world, tmp_path, capsys, more, says):
+    assert say(world, *more, "--out", tmp_path / "said.csv") == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_that_cannot_be_or_are_there(world, tmp_path, capsys):
+    for name, says in (("said.txt", "must end with .csv or .parquet"), ("there.csv", "exists")):
+        (tmp_path / "there.csv").touch()
+        assert say(world, "--population", "--out", tmp_path / name) == 2
+        assert says in capsys.readouterr().err
+    assert say(world, "--population", "--out", tmp_path / "new.csv", video="no.mp4") == 2
+    assert "no.mp4" in capsys.readouterr().err
+
+
+def test_an_encoder_that_was_moved_is_named_and_another_is_refused(world, tmp_path, capsys):
+    for name in ("run", "cohort"):
+        shutil.copytree(world / name, tmp_path / name)
+    record = json.loads((tmp_path / "run" / "config.json").read_text())
+    record["inputs"]["encoder"]["run"] = "/gone"
+    (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+    who = ["--participant", "sub-01", "--out", tmp_path / "said.csv"]
+    assert say(tmp_path, *who) == 2
+    assert "is not at /gone any more: say with --encoder" in capsys.readouterr().err
+    assert say(tmp_path, *who, "--encoder", world / "encoder") == 0
+    record["inputs"]["encoder"]["step"] = 0
+    (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+    who[-1] = tmp_path / "other.csv"
+    assert say(tmp_path, *who, "--encoder", world / "encoder") == 2
+    assert "has other weights than those" in capsys.readouterr().err
+
+
+def test_models_of_features_and_of_classes(tmp_path, capsys):
+    """A run on features alone says so; its models are kept, and give the classes that the run gave."""
+    cohort, file = linear_world(tmp_path, people=6, units=12, width=4)
+    for events in cohort.rglob("*_events.tsv"):
+        table = pd.read_csv(events, sep="\t")
+        words = np.where(table["value"] > 4, "pain", "none")
+        table.assign(value=words).to_csv(events, sep="\t", index=False)
+    given = ["--cohort", cohort, "--features", file, "--adaptation", "normalise+ridge", "--k", 2, "--out"]
+    assert main([*map(str, ["personalize", "personalize/ridge", *given, tmp_path / "run"])]) == 0
+    (tmp_path / "cohort" / "no.mp4").touch()
+    assert say(tmp_path, "--population", "--out", tmp_path / "said.csv", video="no.mp4") == 2
+    assert "was made from a table of features" in capsys.readouterr().err
+    person = load_person(tmp_path / "run" / "people" / "sub-03.safetensors", encoder="encoder")
+    table = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    own = table.query("participant == 'sub-03' and adaptation == 'normalise+ridge'").sort_values("onset")
+    clips = pd.read_parquet(file).query("source.str.contains('sub-03_ses-02')")
+    said = predictions(clips.reset_index(drop=True), person, {"kind": "first_seconds", "seconds": 2.0})
+    said = said[np.isin(said["t0"], own["onset"])]
+    assert set(said["prediction"]) <= {"pain", "none"}
+    np.testing.assert_allclose(said["p_pain"], own["p_pain"], rtol=1e-6)
+    assert said["low"].isna().all()
+
+
+def test_forgotten_person_leaves_the_run(world, tmp_path, capsys):
+    shutil.copytree(world / "run", tmp_path / "run")
+    assert forget("sub-01", [tmp_path / "run"]) == 0
+    said = capsys.readouterr().out
+    assert "made with this person among others; it keeps 4 models of other people that were" in said
+    assert sorted(file.stem for file in (tmp_path / "run" / "people").iterdir()) == ["population", *TESTED[1:]]
+    for file in (tmp_path / "run").rglob("*"):
+        assert file.is_dir() or b"sub-01" not in file.read_bytes(), file
+    assert say(tmp_path, "--participant", "sub-01", "--out", tmp_path / "x.csv", video="no.mp4") == 2
