@@ -37,7 +37,7 @@ def demo_commands(out: Path, size: DemoSize = DemoSize()) -> list[list[str]]:
         f"phantom episodes {people} {size.cohort_people} --seed {SEED + 1} --out {quote(cohort)}",
         f"prepare {quote(footage)} --out {quote(pretraining_clips)} --size 64",
         f"prepare {quote(cohort)} --out {quote(clips)} --size 64",
-        f"pretrain pretrain/tiny --clips {quote(pretraining_clips)} --out {quote(run)} {size.overrides}",
+        f"pretrain pretrain/compact --clips {quote(pretraining_clips)} --out {quote(run)} {size.overrides}",
     ]
     for name, encoder in {"encoder": run, "untrained": f"{run}@0", "measures": "measures"}.items():
         features = quote(str(out / "features" / f"{name}.parquet"))
