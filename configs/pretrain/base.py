@@ -20,7 +20,7 @@ config = PretrainConfig(
     encoder=VideoViTConfig(**SIZES["base"], tubelet=(2, 16, 16), frames=16, size=160, channels=3, remat=True),
     clip=ClipShape(frames=16, fps=12.5),
     batch=BatchConfig(tracks=64, clips_per_track=6, threads=16),
-    contrastive=ContrastiveConfig(weight=0.0),
+    contrastive=ContrastiveConfig(weight=0.1, centred=True, targets="measures"),
     optimizer=OptimizerConfig(learning_rate=5e-4),
     precision="bfloat16",
     ema=0.999,
