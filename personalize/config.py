@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from personalize.adaptation.names import parts, takes_labels
 from personalize.protocols.config import KShotConfig, ProtocolConfig
+from personalize.protocols.population import PopulationConfig
 from pretrain.errors import UserError
 
 _strict = ConfigDict(extra="forbid")
@@ -96,6 +97,10 @@ class PersonalizeConfig:
     draws: Annotated[int, Field(ge=2000)] = 2000
     """Bootstrap resamples of participants."""
     seed: Annotated[int, Field(ge=0)] = 0
+    population: PopulationConfig | None = None
+    """Adapts to a new population instead of to each person, with labels of other people of it; the adaptations and the
+    protocol of persons are then not looked at.
+    """
 
     def __post_init__(self) -> None:
         for a in self.adaptations:

@@ -8,6 +8,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from pipelines.configuration import to_json
 from pipelines.final_run import training_sample
 from pipelines.personalization.command import PARAMETERS, PREDICTIONS, RESULTS, finish, is_done, open_folder, run_folds
 from pipelines.personalization.folds import cells_of
-from pipelines.personalization.inputs import people_record, ratings_checksum, read_source
+from pipelines.personalization.inputs import Inputs, people_record, ratings_checksum, read_source
 from pipelines.personalization.shown import SHOWN
 from pipelines.personalization.text import format_results, primary_rows
 from pipelines.pretrained import find_pretrained, last_step
@@ -31,6 +32,7 @@ from pipelines.report.summary import most_adapted
 from pipelines.run_folder import write_json
 from pipelines.step_features import Embedder, Sample, clips_checksum
 from pretrain.errors import RunFailure, UserError
+from pretrain.training.start import Source as Run
 from pretrain.training.start import kept_steps, saved_marks
 
 STEPS = "steps"
@@ -62,46 +64,51 @@ def score_checkpoints(
     people = partial(development_people, file=development)
     tested = Sample(read_source(cohort, None, private, people), clips)
     train = training_sample(train_cohort, train_clips, private)
-    data = tested.source.cohort
-    names = texts(data.participants, "participant").tolist()
-    if len(names) < FEWEST and train is None:
-        raise UserError(f"{cohort}: {len(names)} development people; scoring on them needs {FEWEST}: name more with "
-                        "--development or a column 'split' of participants.tsv")  # fmt: skip
-    inputs: dict[str, Any] = {
-        "system": source.folder.resolve().name,
-        "cohort": data.name,
-        "encoder": {"run": str(source.folder.resolve()), STEPS: "all"},
-        "clips_checksum": clips_checksum(clips),
-        "ratings": ratings_checksum(data),
-        "development": people_record(names),
-    }
-    if train is not None:
-        train_data = train.source.cohort
-        inputs |= {"train_cohort": train_data.name, "train_ratings": ratings_checksum(train_data)}
-    record = {"config": to_json(config), "inputs": {**inputs, "target": choose_target(data, config.target)}}
+    record = {"config": to_json(config), "inputs": _inputs(config, source, tested, train)}
     is_done(out, record)
     if not follow and not kept_steps(source):
         raise UserError(f"{run} has no checkpoint yet; --follow waits for them")
     embedder = Embedder(source, out)
     _check_scored(out, embedder)
-    begun = out.exists()
     while True:
-        for step in [step for step in kept_steps(source) if not (folder_of(out, step) / RESULTS).is_file()]:
-            if not begun:
-                embedder.inputs(config, step, tested, train)  # whatever is wrong with the inputs is said first
-            open_folder(out, record)
-            begun = True
-            _score(config, step, embedder, tested, train, out)
+        for step in [step for step in kept_steps(source) if step not in scored_steps(out)]:
+            inputs = _embedded(config, step, embedder, tested, train)
+            if inputs is not None:
+                open_folder(out, record)
+                _score(config, step, inputs, embedder.mark(step), out)
         scored = scored_steps(out)
-        if not follow or last in scored:
-            break
         if scored:
             write_curve(out, scored, kept_steps(source))
+        if not follow or last in scored:
+            break
         time.sleep(pause)
-    write_curve(out, scored, kept_steps(source))
+    if not scored:
+        raise RunFailure(f"{run}: its checkpoints were removed before any could be scored")
     results = json.loads((out / RESULTS).read_text())
     print(f"{format_results(results)}\n\n{format_curve(results, source.folder)}")
     return 0
+
+
+def _inputs(config: PersonalizeConfig, source: Run, tested: Sample, train: Sample | None) -> dict[str, Any]:
+    """What beside the config decides the curve; the steps do not, for the run may go on."""
+    data = tested.source.cohort
+    names = texts(data.participants, "participant").tolist()
+    if len(names) < FEWEST and train is None:
+        raise UserError(f"{data.root}: {len(names)} development people; scoring on them needs {FEWEST}: name more with "
+                        "--development or a column 'split' of participants.tsv")  # fmt: skip
+    found: dict[str, Any] = {
+        "system": source.folder.resolve().name,
+        "cohort": data.name,
+        "target": choose_target(data, config.target),
+        "encoder": {"run": str(source.folder.resolve()), STEPS: "all"},
+        "clips_checksum": clips_checksum(tested.clips),
+        "ratings": ratings_checksum(data),
+        "development": people_record(names),
+    }
+    if train is not None:
+        other = train.source.cohort
+        found |= {"train_cohort": other.name, "train_ratings": ratings_checksum(other)}
+    return found
 
 
 def folder_of(out: Path, step: int) -> Path:
@@ -114,25 +121,29 @@ def scored_steps(out: Path) -> list[int]:
     return sorted(int(file.parent.name) for file in (out / STEPS).glob(f"*/{RESULTS}"))
 
 
-def _score(
-    config: PersonalizeConfig, step: int, embedder: Embedder, tested: Sample, train: Sample | None, out: Path
-) -> None:
-    """Scores one step; a step that the run has removed in the meantime is passed over, and said to be."""
+def _embedded(
+    config: PersonalizeConfig, step: int, embedder: Embedder, tested: Sample, train: Sample | None
+) -> Inputs | None:
+    """Features by a step; None, and said to be, where the run has removed it in the meantime."""
     try:
-        mark = embedder.mark(step)
-        inputs = embedder.inputs(config, step, tested, train)
+        return embedder.inputs(config, step, tested, train)
     except (UserError, RunFailure):
         if step in kept_steps(embedder.run):
             raise
         print(f"step {step} was removed by its run before it could be scored", flush=True)
-        return
-    plan = Plan(inputs.problem, config, cells_of(config))
+        return None
+
+
+def _score(config: PersonalizeConfig, step: int, inputs: Inputs, mark: int | None, out: Path) -> None:
+    """Scores one step, and prints its point of the curve."""
+    plan = Plan(inputs.problem, replace(config, target=inputs.target), cells_of(config))
     folder = folder_of(out, step)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     units = run_folds(folder, plan, list(outer_folds(plan.jobs())))
-    finish(folder, plan, inputs, units, {"encoder": {**inputs.record["encoder"], "checkpoint": mark}})
+    encoder = {key: value for key, value in inputs.record["encoder"].items() if key != "run"}  # a path names people
+    finish(folder, plan, inputs, units, {"encoder": encoder | {"checkpoint": mark}})
     results = json.loads((folder / RESULTS).read_text())
-    print(format_point(_main_row(curve_rows(step, results), results)), flush=True)
+    print(format_point(_main_rows(curve_rows(step, results), results["target"]["metrics"])[0]), flush=True)
 
 
 def _check_scored(out: Path, embedder: Embedder) -> None:
@@ -166,10 +177,6 @@ def choose(rows: Sequence[dict[str, Any]], kind: str, there: Sequence[int]) -> d
 def _main_rows(rows: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     key = most_adapted([("", row["adaptation"], row["k"]) for row in rows])
     return [row for row in rows if (row["adaptation"], row["k"]) == key[1:] and row["metric"] == SHOWN[kind][0]]
-
-
-def _main_row(rows: Sequence[dict[str, Any]], results: dict[str, Any]) -> dict[str, Any]:
-    return _main_rows(rows, results["target"]["metrics"])[0]
 
 
 def write_curve(out: Path, steps: Sequence[int], there: Sequence[int]) -> None:

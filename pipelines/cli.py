@@ -89,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--layout", choices=["cohort", "unbc"], default="cohort", help="`unbc`: as the archive (shoulder only)"
     )
     c.add_argument("--unlabelled", action="store_true", help="write no ratings, codes or signals")
+    c.add_argument("--group", metavar="NAME", help="only people of this group, such as dementia or healthy")
 
     help_text = "find, follow and align the faces of any footage; the same command again goes on where it stopped"
     c = _add(commands, "prepare", _prepare, help_text)
@@ -156,7 +157,7 @@ def build_parser() -> argparse.ArgumentParser:
     c.add_argument("--out", type=Path, required=True, metavar="RUN")
 
     c = _add(commands, "predict", _predict, "a person's model on a video, or the population's")
-    c.add_argument("run", type=Path, metavar="RUN2", help="a run of `wince personalize --encoder`")
+    c.add_argument("personal", type=Path, metavar="RUN2", help="a run of `wince personalize --encoder`")
     c.add_argument("video", type=Path, metavar="VIDEO")
     who = c.add_mutually_exclusive_group(required=True)
     who.add_argument("--participant", metavar="P", help="whose model, such as sub-01")
@@ -239,6 +240,7 @@ def _phantom(args: argparse.Namespace, changes: dict[str, str]) -> int:
         full=args.full,
         layout=args.layout,
         ratings=not args.unlabelled,
+        group=args.group,
     )
 
 
@@ -302,6 +304,8 @@ def _personalize(args: argparse.Namespace, changes: dict[str, str]) -> int:
 
     common |= {"clips": args.clips, "train_clips": args.train_clips}
     run = run_of_all(args.encoder)
+    if run is not None and config.population is not None:
+        raise UserError(f"--encoder {args.encoder}: a new population takes one checkpoint, not every one of a run")
     if run is not None:
         return score_checkpoints(config, run=run, follow=args.follow, **common)
     if args.follow:
@@ -323,7 +327,7 @@ def _check_together(args: argparse.Namespace) -> None:
 def _predict(args: argparse.Namespace, changes: dict[str, str]) -> int:
     from pipelines.predicting import predict
 
-    return predict(args.run, args.video, participant=args.participant, out=args.out, encoder=args.encoder)
+    return predict(args.personal, args.video, participant=args.participant, out=args.out, encoder=args.encoder)
 
 
 def _report(args: argparse.Namespace, changes: dict[str, str]) -> int:

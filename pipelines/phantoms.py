@@ -1,13 +1,15 @@
 """`wince phantom`: synthetic patients as ordinary files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from personalize.phantom.cohort import write_cohort
 from personalize.phantom.filming import enlarge
 from personalize.phantom.scenarios import SCENARIOS
+from personalize.phantom.scenarios.base import Scenario
 from personalize.phantom.worlds import SWITCHES, make_world
 from pipelines.progress import progress
-from pretrain.errors import UserError
+from pretrain.errors import UserError, nearest
 
 
 def write_phantoms(
@@ -22,9 +24,13 @@ def write_phantoms(
     full: bool = False,
     layout: str = "cohort",
     ratings: bool = True,
+    group: str | None = None,
 ) -> int:
-    """Writes a scenario's cohort, in its default size unless told otherwise; returns the exit code."""
-    chosen = SCENARIOS[scenario]
+    """Writes a scenario's cohort, in its default size unless told otherwise; returns the exit code.
+
+    With `group` everybody is of that group, and the cohort is called after it.
+    """
+    chosen = SCENARIOS[scenario] if group is None else of_group(SCENARIOS[scenario], group)
     if layout == "unbc" and scenario != "shoulder":
         raise UserError(f"--layout unbc is for scenario 'shoulder', not {scenario!r}")
     if layout == "unbc" and not ratings:
@@ -46,6 +52,14 @@ def write_phantoms(
         )
     print(f"{extent.participants} participants, {total} recordings, {extent.fps} frames a second: {out}")
     return 0
+
+
+def of_group(scenario: Scenario, group: str) -> Scenario:
+    """The scenario with people of one of its groups only; `UserError` where it has no such group."""
+    groups = {each.name: each for each in scenario.groups if each.name}
+    if group not in groups:
+        raise UserError(f"scenario {scenario.name!r} has no group {group!r}{nearest(group, groups)}")
+    return replace(scenario, name=f"{scenario.name}, {group}", groups=(groups[group],))
 
 
 def list_scenarios() -> int:

@@ -3,11 +3,13 @@
     wince pretrain configs/pretrain/compact.py --clips CLIPS --out RUN
 
 Pairwise differences of the expression measures, and a tenth of contrast between clips whose features are taken relative
-to their track and whose targets are how alike their measures are (`scripts/ablation/results.md`).
+to their track and whose targets are how alike their measures are (`scripts/ablation/README.md`).
 
 Hardware: 2 CPU cores, 2 GB of memory.
-Time: TIME
-Expect: EXPECT
+Time: 2 to 4.5 minutes, as busy as the machine is.
+Expect: on the 30 held-out people of the demo (25 November 2026), MAE 1.89 [1.64, 2.17] for the population model and
+1.70 [1.45, 1.99] for the personal one at k = 5 (ratings 0-10); the untrained encoder has 2.25 and 2.17, the bare
+measures 1.79 and 1.65. Pairwise loss 1.20 at step 1, 0.57 at the end.
 """
 
 from pretrain.clips.loader import BatchConfig

@@ -1,12 +1,11 @@
-"""A tiny video transformer for a laptop: the encoder of `wince demo`. Pairwise objective only.
+"""A tiny video transformer for a laptop. Pairwise objective only; `compact` is the better recipe.
 
     wince pretrain configs/pretrain/tiny.py --clips CLIPS --out RUN
 
 Hardware: 2 CPU cores, 2 GB of memory.
 Time: about 2.5 minutes.
-Expect: on the 30 held-out people of the demo (25 November 2026), MAE 1.87 [1.67, 2.08] for the population model and
-1.71 [1.50, 1.95] for the personal one at k = 5 (ratings 0-10); the untrained encoder has 2.41 and 2.34, the bare
-measures 2.21 and 2.12. Pairwise loss 1.17 at step 1, 0.59 at the end.
+Expect: pairwise loss 1.17 at step 1, 0.59 at the end; on 30 phantoms of the demo as it was when the measures came from
+optical flow (25 November 2026), MAE 1.87 [1.67, 2.08] for the population model.
 """
 
 from pretrain.clips.augment import AugmentConfig

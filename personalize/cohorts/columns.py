@@ -1,5 +1,6 @@
 """Tables read from disk, and their columns as plain arrays."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from pretrain.errors import UserError, nearest
 
 MISSING = "n/a"
 """How BIDS writes a missing value."""
+DATE = re.compile(r"\s*\d{4}-\d{1,2}-\d{1,2}")
 
 
 def read_tsv(file: Path) -> pd.DataFrame:
@@ -35,6 +37,20 @@ def numbers(table: pd.DataFrame, column: str, file: Path) -> Float[np.ndarray, "
         row = int(wrong.argmax())
         raise UserError(f"{file}, row {row + 2}: {column} {str(texts(table, column)[row])!r} is not a number")
     return values
+
+
+def seconds(table: pd.DataFrame, column: str, file: Path) -> Float[np.ndarray, "n"]:
+    """A text column of times in seconds, NaN where missing; `UserError` for clock times, whose zone nobody knows."""
+    cells = texts(table, column)
+    clock = np.array([":" in cell or bool(DATE.match(cell)) for cell in cells.tolist()], bool)
+    if clock.any():
+        row = int(clock.argmax())
+        raise UserError(f"{file}, row {row + 2}: {column} {str(cells[row])!r} is a time of the clock: take seconds "
+                        "from the beginning of the recording, which no time zone changes")  # fmt: skip
+    found = numbers(table, column, file)
+    if np.isinf(found).any():
+        raise UserError(f"{file}, row {int(np.isinf(found).argmax()) + 2}: {column} is infinite")
+    return found
 
 
 def floats(table: pd.DataFrame, column: str) -> Float[np.ndarray, "n"]:

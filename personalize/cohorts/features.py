@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from personalize.cohorts.columns import floats, numbers, read_tsv, require_columns, texts
+from personalize.cohorts.columns import floats, numbers, read_tsv, require_columns, seconds, texts
 from personalize.cohorts.layout import Cohort
 from pretrain.errors import UserError
 
@@ -77,8 +77,8 @@ def tabulated_features(cohort: Cohort) -> tuple[pd.DataFrame, dict[str, int]]:
 def _read_table(file: Path, recording: dict[str, str]) -> pd.DataFrame:
     table = read_tsv(file)
     require_columns(table, ("onset",), file)
+    onset = seconds(table, "onset", file)
     values = pd.DataFrame({column: numbers(table, column, file) for column in table.columns})
-    onset = numbers(table, "onset", file)
     values = values.drop(columns="onset")
     if not (np.isfinite(onset).all() and (np.diff(onset) > 0).all()):
         raise UserError(f"{file}: onsets must be there and must increase from row to row")

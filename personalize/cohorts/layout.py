@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from personalize.cohorts.columns import numbers, read_tsv, require_columns, texts
+from personalize.cohorts.columns import read_tsv, require_columns, seconds, texts
 from personalize.cohorts.identity import first_clash, same_person_key
+from personalize.cohorts.scales import check_ratings, stated_scales
 from pretrain.errors import UserError, nearest
 
 VIDEO_ENDINGS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"})
@@ -144,7 +145,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 def _read_ratings(path: Path, recordings: pd.DataFrame) -> pd.DataFrame:
     tables = [
-        _read_events(path / row["events"]).assign(participant=row["participant"], recording=row["recording"])
+        _read_events(path / row["events"], path).assign(participant=row["participant"], recording=row["recording"])
         for row in recordings.to_dict("records")
         if row["events"]
     ]
@@ -154,12 +155,13 @@ def _read_ratings(path: Path, recordings: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(pd.concat(tables, ignore_index=True), columns=columns)
 
 
-def _read_events(file: Path) -> pd.DataFrame:
+def _read_events(file: Path, root: Path) -> pd.DataFrame:
     table = read_tsv(file)
     require_columns(table, RATING_COLUMNS, file)
-    onset, duration = numbers(table, "onset", file), np.nan_to_num(numbers(table, "duration", file))
+    onset, duration = seconds(table, "onset", file), np.nan_to_num(seconds(table, "duration", file))
     if np.isnan(onset).any():
         raise UserError(f"{file}, row {int(np.isnan(onset).argmax()) + 2}: onset is missing")
     if (duration < 0).any():
         raise UserError(f"{file}, row {int((duration < 0).argmax()) + 2}: duration is negative")
+    check_ratings(table, stated_scales(root, file), file)
     return table.assign(onset=onset, duration=duration)

@@ -19,8 +19,13 @@ def with_adaptations(
 
     Without k an adaptation has those that the config gives it, else 5. A protocol without labels of the person keeps
     only what needs none, unless they were asked for. Raises `UserError` for a k without an adaptation that takes
-    labels, or below 0.
+    labels, or below 0, or for a new population, which has rungs of its own.
     """
+    if config.population is not None:
+        if names or ks:
+            raise UserError("a new population has rungs and numbers of labelled people, not --adaptation and --k: "
+                            "say --population.rungs and --population.labelled")  # fmt: skip
+        return config
     if ks is not None and min(ks) < 0:
         raise UserError(f"--k must not be below 0, as {min(ks)} is")
     asked = list(dict.fromkeys(names or [a.name for a in config.adaptations]))

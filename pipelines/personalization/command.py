@@ -58,12 +58,17 @@ def personalize(
         train = read_source(train_cohort, train_features, private)
     elif train_features is not None:
         raise UserError("--train-features needs --train-cohort")
-    apart = development_people(source.cohort, development) if development else frozenset()
+    aside = development is not None or config.population is not None
+    apart = development_people(source.cohort, development) if aside else frozenset()
     return evaluate(config, read_inputs(config, source, train, apart), out)
 
 
 def evaluate(config: PersonalizeConfig, inputs: Inputs, out: Path, begin: Callable[[], dict[str, Any]] = dict) -> int:
     """Makes the run folder, or goes on in it; `begin` is called before anybody is tested and adds to the results."""
+    if config.population is not None:
+        from pipelines.population import evaluate_population
+
+        return evaluate_population(config, inputs, out, begin)
     config = replace(config, target=inputs.target)
     record = {"config": to_json(config), "inputs": inputs.record}
     if is_done(out, record):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 
 from personalize.cohorts.columns import floats, missing, texts
@@ -44,6 +45,8 @@ class Inputs(NamedTuple):
     untested: dict[str, str]
     """Participants without any unit, and why."""
     record: dict[str, Any]
+    participants: pd.DataFrame
+    """What `participants.tsv` says of the people to be tested."""
 
 
 def read_source(
@@ -89,7 +92,8 @@ def read_inputs(
     if apart:
         record["development"] = people_record(apart)
     first = sources[0].cohort.name
-    return Inputs(problem, target, source.cohort.name, first, system, counts, untested, record)
+    name, people = source.cohort.name, source.cohort.participants
+    return Inputs(problem, target, name, first, system, counts, untested, record, people)
 
 
 def system_name(features: Path | None) -> str:

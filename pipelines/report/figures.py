@@ -129,6 +129,39 @@ def checkpoint_curve(rows: Sequence[dict[str, Any]], name: str, chosen: int | No
         return _png(figure)
 
 
+def ladder_curve(rows: Sequence[dict[str, Any]], name: str) -> bytes:
+    """A metric by number of people labelled, with its interval, for every rung; all begin with zero-shot."""
+    colours = (INK, SECOND, GOOD, BAD, NEUTRAL)
+    zero = [row for row in rows if row["rung"] == "none" and row["value"] is not None]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.2, 3.2), layout="constrained")
+        axes = figure.subplots()
+        for row in zero:
+            axes.axhspan(row["low"], row["high"], color=MUTED, alpha=0.12, lw=0)
+            axes.axhline(row["value"], color=MUTED, lw=1.0, ls="--", label="zero-shot")
+        rungs = dict.fromkeys(row["rung"] for row in rows if row["labelled"])
+        for number, rung in enumerate(rungs):
+            own = zero + [row for row in rows if row["rung"] == rung and row["value"] is not None]
+            sizes = [row["labelled"] + (number - len(rungs) / 2) * 0.08 * bool(row["labelled"]) for row in own]
+            reach = [[r["value"] - r["low"] for r in own], [r["high"] - r["value"] for r in own]]
+            colour = colours[number % len(colours)]
+            axes.errorbar(
+                sizes,
+                [r["value"] for r in own],
+                reach,
+                fmt="o-",
+                color=colour,
+                lw=1.4,
+                ms=4,
+                elinewidth=0.7,
+                label=rung,
+            )
+        axes.set_xlabel("people of the new population labelled")
+        axes.set_ylabel(name)
+        axes.legend(frameon=False, fontsize=7)
+        return _png(figure)
+
+
 def training_curves(metrics: Sequence[dict[str, Any]]) -> bytes:
     """Losses and gauges of a pretraining run over its steps."""
     probes = sorted({k for m in metrics for k in m if k.startswith("eval/probe_") and k.endswith("_pcc")})[:1]

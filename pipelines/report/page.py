@@ -12,6 +12,7 @@ import jinja2
 
 from pipelines.personalization.results import adaptations_of
 from pipelines.report import figures
+from pipelines.report.population import against_zero_shot, is_population, ladder_figure, section
 from pipelines.report.summary import (
     Comparison,
     PersonalRun,
@@ -48,9 +49,12 @@ def write_report(folders: Sequence[Path], out: Path) -> int:
         raise UserError(f"{unknown[0]} holds neither results.json nor metrics.jsonl: not a finished run")
     pictures: dict[str, bytes] = {}
     found, notes = comparisons(personal) if personal else ([], [])
+    ladders = [run for run in personal if is_population(run)]
+    found = [*(against_zero_shot(personal[0]) if personal[:1] == ladders[:1] else []), *found]
     notes += [note for run in personal if (note := about_people(run))]
     if personal:
         pictures |= _personal_figures(personal[0], found)
+    pictures |= {f"ladder_{run.results['metrics'][0]['system']}": ladder_figure(run) for run in ladders}
     for folder in training:
         pictures[f"training_{folder.name}"] = figures.training_curves(read_metrics(folder / "metrics.jsonl"))
     page = _render(personal, found, notes, pictures, folders)
@@ -107,6 +111,11 @@ def _render(
         titles={
             **{f"differences_{m}": f"Differences in {name[:-2]}" for m, name in metrics.items()},
             "checkpoints": f"Over pretraining steps: {next(iter(metrics.values()), '')[:-2]} of development people",
+            **{
+                name: "New population, by people labelled: " + name.removeprefix("ladder_")
+                for name in pictures
+                if name.startswith("ladder_")
+            },
             "per_person": "Person by person",
             "time_courses": "Over time: largest, middle and smallest gain",
         },
@@ -118,6 +127,7 @@ def _render(
             row["few_participants"] and row["difference"] is not None for c in found for row in c.by_metric.values()
         ),
         notes=notes,
+        ladders=[section(run) for run in personal if is_population(run)],
         pictures={name: base64.b64encode(data).decode() for name, data in pictures.items()},
         counts=personal[0].results["counts"] if personal else {},
         records=[(f"{f.resolve().parent.name}/{f.resolve().name}", _record(f)) for f in folders],

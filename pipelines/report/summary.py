@@ -145,7 +145,7 @@ def comparisons(runs: Sequence[PersonalRun]) -> tuple[list[Comparison], list[str
     """
     first = runs[0]
     own = adaptations_of(first.predictions)
-    pairs = [(a, b) for a, b in _own_pairs(list(own)) if b in own]
+    pairs = [(a, b) for a, b in _own_pairs(list(own)) if b in own] if "population" not in first.results else []
     done = [_compare(own[a], own[b], label(a), label(b), first) for a, b in pairs]
     notes = []
     for other in runs[1:]:

@@ -19,7 +19,7 @@ from personalize.adaptation.gradient.batches import padded_length, stacked
 from personalize.adaptation.gradient.core import Plan, Rows, Variants, train
 from personalize.adaptation.gradient.networks import Network, Population, Tree, Which, feature_network
 
-PEOPLE, SEEDS, WIDTH, RANK = 25, 5, 384, 8
+PEOPLE, SEEDS, WIDTH, RANK = 25, 5, 384, 4
 LENGTHS = (20, 200)
 """Fewest and most labels of a person."""
 PLAN = Plan("number", 200, 20, 0.1)

@@ -248,12 +248,10 @@ def _interrupted(*_):
     raise KeyboardInterrupt
 
 
-def test_nobody_is_tested_where_it_cannot_be_recorded(run, tmp_path):
-    (tmp_path / "environment.json").write_text("{}")
-    inputs = type("I", (), {"cohort": "drawn", "record": {"encoder": {"step": 4, "fingerprint": 1}}})()
-    (tmp_path / "no").touch()
-    with pytest.raises((RunFailure, NotADirectoryError)):
-        final_run._append(tmp_path / "no" / "evaluations.jsonl", {"id": inputs.cohort})
+def test_nobody_is_tested_where_it_cannot_be_recorded(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFailure, match="cannot record that test people are looked at"):
+        final_run._append(tmp_path / "file" / "evaluations.jsonl", {"id": "0"})
 
 
 def test_development_people_of_a_table_of_features_are_not_tested(scored, cohort, tmp_path):
@@ -292,8 +290,7 @@ def test_mistakes_are_one_line(run, cohort, drawn_clips, tmp_path, capsys, more,
     assert not (tmp_path / "out").exists()
 
 
-def test_probability_of_nothing(scored):
-    """The features that are kept are of development people's videos only."""
+def test_features_that_are_kept_are_of_development_people(scored):
     table = pd.read_parquet(scored / "features" / "0.parquet")
     assert sorted({source.split("/")[0] for source in table["source"]}) == DEVELOPMENT
     assert np.isfinite(table.filter(regex="^f\\d").to_numpy()).all()

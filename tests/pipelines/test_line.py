@@ -77,7 +77,8 @@ def test_truth_is_never_needed(line, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_pretraining_again_is_done_already_and_another_config_is_refused(line, capsys):
-    command = ["pretrain", "pretrain/compact", "--clips", str(line / "pretraining_clips"), "--out", str(line / "encoder")]
+    clips, run = (str(line / name) for name in ("pretraining_clips", "encoder"))
+    command = ["pretrain", "pretrain/compact", "--clips", clips, "--out", run]
     before = (line / "encoder" / "metrics.jsonl").read_text()
     assert main([*command, *SMALL.overrides.split()]) == 0
     assert (line / "encoder" / "metrics.jsonl").read_text() == before

@@ -191,7 +191,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped(world, tmp_path, monkeypatc
     broken = out / "cells" / "00001.parquet"
     broken.write_bytes(broken.read_bytes()[:100])
     seen = []
-    monkeypatch.setattr(command, "run_fold", lambda plan, jobs, *r: (seen.append(jobs[0].outer), honest(plan, jobs, *r))[1])
+    watched = lambda plan, jobs, *rest: (seen.append(jobs[0].outer), honest(plan, jobs, *rest))[1]  # noqa: E731
+    monkeypatch.setattr(command, "run_fold", watched)
     assert personalize(FEW, cohort=world[0], features=world[1], out=out) == 0
     assert seen == ["sub-02", "sub-04", "sub-05", "sub-06"]
     assert (out / "results.json").read_bytes() == (whole / "results.json").read_bytes()

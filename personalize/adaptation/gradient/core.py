@@ -78,13 +78,13 @@ class Fitted(NamedTuple):
 def train(network: Network, plan: Plan, shared: Tree, population: Population, rows: Rows, variants: Variants) -> Fitted:
     """Fits everybody. What is `shared` exists once, `population` once per person."""
     start, strength, last = variants
+    asked, c = rows.asked.shape[1], rows.population.shape[2]
+    count, size = strength.shape[1], sum(leaf[0].size for leaf in jax.tree.leaves(start))
 
     def person(population: Population, rows: Any, strength: Array, last: Array) -> Fitted:
         one = partial(_fit, network, plan, shared, population, rows)
         return Fitted(*jax.vmap(one)(start, strength, last))
 
-    asked, c = rows.asked.shape[1], rows.population.shape[2]
-    count, size = strength.shape[1], sum(leaf[0].size for leaf in jax.tree.leaves(start))
     nothing = Fitted(
         jnp.zeros((count, size)), jnp.zeros(count, int), jnp.zeros((count, plan.steps // plan.every, asked, c))
     )

@@ -62,7 +62,7 @@ def encoder_network(config: EncoderConfig, which: Literal["lora", "full"], rank:
 
     def apply(
         shared: Tree, population: Population, free: Tree, clips: UInt8[Array, "n t h w c"]
-    ) -> Float[Array, "n c"]:
+    ) -> Float[Array, "n outputs"]:
         if which == "full":
             params = jax.tree.map(jnp.add, shared, free["encoder"])
         else:

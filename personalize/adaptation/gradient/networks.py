@@ -53,7 +53,7 @@ def feature_network(which: Which, rank: int) -> Network:
             kernel = kernel + free["map"]["lora_a"] @ (free["map"]["lora_b"] @ kernel)
         elif which == "full":
             kernel = kernel + free["map"]["kernel"] @ kernel
-        return x @ kernel + free["head"]["bias"]
+        return _product(x, kernel) + free["head"]["bias"]
 
     return Network(init, apply)
 
@@ -65,7 +65,12 @@ def zero_head(size: tuple[int, int]) -> Tree:
 
 def linear(population: Population, head: Tree, x: Float[Array, "n d"]) -> Float[Array, "n c"]:
     """The population's head plus a departure from it."""
-    return x @ (population.kernel + head["kernel"]) + head["bias"]
+    return _product(x, population.kernel + head["kernel"]) + head["bias"]
+
+
+def _product(x: Float[Array, "n d"], kernel: Float[Array, "d c"]) -> Float[Array, "n c"]:
+    """x @ kernel; written so, it takes half the time on a processor where many kernels share the same rows."""
+    return (kernel.T @ x.T).T
 
 
 def factors(rng: np.random.Generator, shape: tuple[int, ...], rank: int) -> Tree:
