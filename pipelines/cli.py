@@ -119,6 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
     c = _add(commands, "embed", _embed, "features of every clip")
     c.add_argument("encoder", metavar="RUN[@STEP]", help="a pretraining run (or RUN@latest, RUN@best), or `measures`")
     c.add_argument("clips", type=Path, metavar="CLIPS")
+    c.add_argument("--like", metavar="RUN", help="with `measures`: cut clips as this run does")
     c.add_argument("--out", type=Path, required=True, metavar="features.parquet")
 
     cohort = commands.add_parser("cohort", help="make cohorts").add_subparsers(
@@ -269,7 +270,7 @@ def _pretrain(args: argparse.Namespace, changes: dict[str, str]) -> int:
 def _embed(args: argparse.Namespace, changes: dict[str, str]) -> int:
     from pipelines.embedding import run_embedding
 
-    return run_embedding(args.encoder, clips=args.clips, out=args.out)
+    return run_embedding(args.encoder, clips=args.clips, out=args.out, like=args.like)
 
 
 def _cohort_import(args: argparse.Namespace, changes: dict[str, str]) -> int:

@@ -41,7 +41,8 @@ def demo_commands(out: Path, size: DemoSize = DemoSize()) -> list[list[str]]:
     ]
     for name, encoder in {"encoder": run, "untrained": f"{run}@0", "measures": "measures"}.items():
         features = quote(str(out / "features" / f"{name}.parquet"))
-        commands.append(f"embed {quote(encoder)} {quote(clips)} --out {features}")
+        like = f" --like {quote(run)}" if name == "measures" else ""
+        commands.append(f"embed {quote(encoder)} {quote(clips)}{like} --out {features}")
         result = quote(str(out / "personal" / name))
         commands.append(f"personalize personalize/ridge --cohort {quote(cohort)} --features {features} --out {result}")
     runs = " ".join(quote(str(folder)) for folder in [*personal_runs(out), Path(run)])

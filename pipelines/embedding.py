@@ -30,16 +30,19 @@ ENCODER_KEY = b"wince_encoder"
 Featurize = Callable[[Track, Int64[np.ndarray, "clips frames"]], Float[np.ndarray, "clips d"]]
 
 
-def run_embedding(run: str, *, clips: Path, out: Path) -> int:
+def run_embedding(run: str, *, clips: Path, out: Path, like: str | None = None) -> int:
     """Writes one row per clip: source, track, start_frame, end_frame, t0, t1, f0…fD.
 
     `run` is a run folder, a step of one (see `find_pretrained`), or the word `measures`: the label-free measures of
-    `prepare` themselves (mean and standard deviation over the clip), which every encoder has to beat.
+    `prepare` themselves (mean and standard deviation over the clip), which every encoder has to beat; cut as the run
+    `like` cuts its clips, if one is named, so that the two can be compared unit by unit.
     """
     if out.exists():
         raise UserError(f"{out} exists; choose another --out")
+    if like and run != MEASURES_ONLY:
+        raise UserError(f"--like is for `{MEASURES_ONLY}`: {run} has clips of its own")
     if run == MEASURES_ONLY:
-        (shape, featurize), identity = measures_featurizer(), None
+        (shape, featurize), identity = measures_featurizer(find_pretrained(like).config.clip if like else None), None
     else:
         source = find_pretrained(run, f"; or say `{MEASURES_ONLY}`")
         encoder = Encoder(source.config)

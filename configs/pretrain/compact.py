@@ -9,7 +9,7 @@ Hardware: 2 CPU cores, 2 GB of memory.
 Time: 2 to 4.5 minutes, as busy as the machine is.
 Expect: on the 30 held-out people of the demo (25 November 2026), MAE 1.89 [1.64, 2.17] for the population model and
 1.70 [1.45, 1.99] for the personal one at k = 5 (ratings 0-10); the untrained encoder has 2.25 and 2.17, the bare
-measures 1.79 and 1.65. Pairwise loss 1.20 at step 1, 0.57 at the end.
+measures 1.81 and 1.68. Pairwise loss 1.20 at step 1, 0.57 at the end.
 """
 
 from pretrain.clips.loader import BatchConfig

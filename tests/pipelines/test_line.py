@@ -47,7 +47,7 @@ def test_all_rows_are_tested_on_the_same_units(line):
         for table in tables
         for _, part in table.groupby(["adaptation", "k"])
     ]
-    assert len(units) == 15
+    assert len(units) > 15  # adaptations and baselines of three systems
     assert all(u == units[0] for u in units)
     assert all("ses-02" in recording for _, recording, _ in units[0])
 

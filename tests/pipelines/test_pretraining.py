@@ -94,7 +94,7 @@ def test_head_that_does_not_fit_is_fresh_and_an_encoder_is_refused(trained, draw
     ("init", "says"),
     [
         ("nowhere", "no run folder nowhere"),
-        ("RUN@bst", "must be a step number or `best`; did you mean 'best'?"),
+        ("RUN@bst", "must be a step number, `best`, `latest`"),
         ("RUN@3", "has no checkpoint of step 3; there are: 0, 2, 4"),
     ],
 )
