@@ -9,7 +9,7 @@ Development people of NEW may be labelled, all others are tested, the same in ev
 
 Hardware: 2 CPU cores.
 Time: about 3 min of one core for 40 known and 60 new people (11 for development) x 40 clips x 192 features.
-Expect: on a made-up linear world with ratings higher and less steep among the new people, MAE 2.11 zero-shot; with 2 and
+Expect: on a made-up linear world (ratings higher and less steep among the new people) MAE 2.11 zero-shot; with 2 and
 11 people labelled 0.62 and 0.58 (`calibrate`), 1.24 and 0.84 (`refit`), 0.91 and 0.78 (`lora`), 0.88 and 0.74 (`full`).
 """
 
