@@ -34,8 +34,7 @@ def label_probe(cohort: Path, clips: Path, config: PretrainConfig) -> Evaluator:
     Values are `probe_SCALE_pcc` and `probe_SCALE_mae`, means over people; NaN where nobody has one. No other people's
     footage or ratings are looked at. Raises `UserError` when there are no such ratings, or too few people.
     """
-    everybody = read_cohort(cohort)
-    data = _of_people(everybody, development_people(everybody))
+    data = read_cohort(cohort, development_people)
     tracks = index_tracks(clips)
     windows = [_spread(tile(track.time, config.clip)) for track in tracks]
     parts = [clip_table(t, w, config.clip).assign(part=i) for i, (t, w) in enumerate(zip(tracks, windows, strict=True))]
@@ -60,15 +59,6 @@ def label_probe(cohort: Path, clips: Path, config: PretrainConfig) -> Evaluator:
         }
 
     return evaluate
-
-
-def _of_people(data: Cohort, people: frozenset[str]) -> Cohort:
-    tables = {
-        name: table.iloc[np.flatnonzero(np.isin(texts(table, "participant"), [*people]))].reset_index(drop=True)
-        for name, table in vars(data).items()
-        if isinstance(table, pd.DataFrame)
-    }
-    return Cohort(data.root, data.name, **tables)
 
 
 def _spread(windows: np.ndarray) -> np.ndarray:
