@@ -1,1 +1,1 @@
-"""Adaptations by gradient descent; only `batches` may be imported without loading JAX."""
+"""Adaptations by gradient descent; importing them loads JAX."""
