@@ -20,9 +20,8 @@ from pipelines.personalization import results as rows
 from pipelines.personalization.folds import cells_of, run_fold
 from pipelines.personalization.inputs import Inputs, encoder_name, read_inputs, read_source
 from pipelines.personalization.people import save_people, save_population
-from pipelines.personalization.store import FOLDER, Unit, read_unit, unit_file, write_unit
+from pipelines.personalization.store import FOLDER, Unit, all_units, write_table
 from pipelines.personalization.text import format_results
-from pipelines.progress import progress
 from pipelines.run_folder import environment, first_difference, write_json
 from pretrain.errors import RunFailure, UserError
 
@@ -90,18 +89,8 @@ def run_folds(out: Path, plan: Plan, folds: Sequence[tuple[str, list[Job]]], enc
 
     With `encoder`, the name of what made the features, the models of those who are tested are kept too.
     """
-    done, keep = [], None if encoder is None else partial(save_people, out, encoder=encoder)
-    with progress("personalize", len(folds)) as meter:
-        for number, (name, jobs) in enumerate(folds):
-            file = unit_file(out, number)
-            if read_unit(file, name) is None:
-                write_unit(file, run_fold(plan, jobs, keep))
-            unit = read_unit(file, name)
-            if unit is None:
-                raise RunFailure(f"{file} cannot be read again")
-            done.append(unit)
-            meter.update(number + 1)
-    return done
+    keep = None if encoder is None else partial(save_people, out, encoder=encoder)
+    return all_units(out, [name for name, _ in folds], lambda number: run_fold(plan, folds[number][1], keep))
 
 
 def finish(out: Path, plan: Plan, inputs: Inputs, units: Sequence[Unit], more: dict[str, Any]) -> None:
@@ -145,8 +134,8 @@ def finish(out: Path, plan: Plan, inputs: Inputs, units: Sequence[Unit], more: d
         check_rows(found["metrics"])
     except RowError as error:
         raise RunFailure(str(error)) from error
-    _write_table(out / PREDICTIONS, table)
-    _write_table(out / PARAMETERS, parameters(units))
+    write_table(out / PREDICTIONS, table)
+    write_table(out / PARAMETERS, parameters(units))
     write_json(out / RESULTS, found)
     shutil.rmtree(out / FOLDER)
 
@@ -243,9 +232,3 @@ def open_folder(out: Path, record: dict[str, Any]) -> None:
     if not (out / CONFIG).is_file():
         write_json(out / "environment.json", environment())
         write_json(out / CONFIG, record)
-
-
-def _write_table(file: Path, table: pd.DataFrame) -> None:
-    scratch = file.with_name(file.name + ".tmp")
-    table.to_parquet(scratch, index=False)
-    scratch.replace(file)

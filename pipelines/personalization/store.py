@@ -5,6 +5,7 @@ predictions whose metadata hold the fold's proof, findings and parameters, whole
 """
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from pipelines.progress import progress
+from pretrain.errors import RunFailure
 
 FOLDER = "cells"
 KEY = b"wince_unit"
@@ -48,6 +52,32 @@ def read_unit(file: Path, name: str) -> Unit | None:
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None
     return Unit(table.to_pandas(), about) if about["proof"]["fold"] == name else None
+
+
+def all_units(out: Path, names: Sequence[str], make: Callable[[int], Unit]) -> list[Unit]:
+    """The units of all folds by name, those that are finished read and the others made, one after the other.
+
+    `make` is given the position of a fold. Raises `RunFailure` for a unit that cannot be read again.
+    """
+    done = []
+    with progress("personalize", len(names)) as meter:
+        for number, name in enumerate(names):
+            file = unit_file(out, number)
+            if read_unit(file, name) is None:
+                write_unit(file, make(number))
+            unit = read_unit(file, name)
+            if unit is None:
+                raise RunFailure(f"{file} cannot be read again")
+            done.append(unit)
+            meter.update(number + 1)
+    return done
+
+
+def write_table(file: Path, table: pd.DataFrame) -> None:
+    """Writes a Parquet table so that a reader sees all of it or nothing."""
+    scratch = file.with_name(file.name + ".tmp")
+    table.to_parquet(scratch, index=False)
+    scratch.replace(file)
 
 
 def stacked(cells: list[dict[str, np.ndarray]]) -> pd.DataFrame:

@@ -19,11 +19,10 @@ from personalize.protocols.rungs import check_neutral, run_rung, testable, unsui
 from pipelines.configuration import to_json
 from pipelines.personalization import command as runs
 from pipelines.personalization.inputs import Inputs
-from pipelines.personalization.store import FOLDER, Unit, read_unit, unit_file, write_unit
+from pipelines.personalization.store import FOLDER, Unit, all_units, write_table
 from pipelines.population.results import label, population_results
 from pipelines.population.shift import shift_page
 from pipelines.population.text import format_population
-from pipelines.progress import progress
 from pipelines.run_folder import write_json
 from pretrain.errors import RunFailure, UserError
 
@@ -89,18 +88,8 @@ def ladder_of(config: PersonalizeConfig, inputs: Inputs) -> Ladder:
 
 def run_cells(out: Path, ladder: Ladder) -> list[Unit]:
     """All cells, those that are finished read and the others made."""
-    done = []
-    with progress("personalize", len(ladder.cells)) as meter:
-        for number, cell in enumerate(ladder.cells):
-            file = unit_file(out, number)
-            if read_unit(file, cell.name) is None:
-                write_unit(file, _unit(ladder, cell))
-            unit = read_unit(file, cell.name)
-            if unit is None:
-                raise RunFailure(f"{file} cannot be read again")
-            done.append(unit)
-            meter.update(number + 1)
-    return done
+    cells = ladder.cells
+    return all_units(out, [cell.name for cell in cells], lambda number: _unit(ladder, cells[number]))
 
 
 def _unit(ladder: Ladder, cell: RungCell) -> Unit:
@@ -149,10 +138,3 @@ def finish(out: Path, ladder: Ladder, inputs: Inputs, units: Sequence[Unit], mor
     write_table(out / runs.PARAMETERS, pd.DataFrame(learned))
     write_json(out / runs.RESULTS, results)
     shutil.rmtree(out / FOLDER)
-
-
-def write_table(file: Path, table: pd.DataFrame) -> None:
-    """So that a reader sees all of it or nothing."""
-    scratch = file.with_name(file.name + ".tmp")
-    table.to_parquet(scratch, index=False)
-    scratch.replace(file)
