@@ -39,6 +39,8 @@ STEPS = "steps"
 KEYS = ("adaptation", "k", "metric", "pooling", "value", "low", "high", "n_participants", "reason")
 PAUSE = 10.0
 """Seconds between two looks at a run that is followed."""
+PATIENCE = 3600.0
+"""Seconds without a sign of life after which a run that is followed counts as dead."""
 
 
 def score_checkpoints(
@@ -54,10 +56,12 @@ def score_checkpoints(
     train_cohort: Path | None = None,
     train_clips: Path | None = None,
     pause: float = PAUSE,
+    patience: float = PATIENCE,
 ) -> int:
     """Scores every checkpoint that a run has, and with `follow` those to come until its last; writes `out`.
 
-    Returns the exit code; raises `UserError` for a mistake in the inputs, or a step that is not the one once scored.
+    Returns the exit code; raises `UserError` for a mistake in the inputs, or a step that is not the one once scored,
+    and `RunFailure` when a run that is followed has given no sign of life for `patience` seconds.
     """
     source = find_pretrained(run)
     last = last_step(source) if follow else None
@@ -70,6 +74,7 @@ def score_checkpoints(
         raise UserError(f"{run} has no checkpoint yet; --follow waits for them")
     embedder = Embedder(source, out)
     _check_scored(out, embedder)
+    sign, since = _sign_of_life(source), time.monotonic()
     while True:
         for step in [step for step in kept_steps(source) if step not in scored_steps(out)]:
             inputs = _embedded(config, step, embedder, tested, train)
@@ -81,6 +86,11 @@ def score_checkpoints(
             write_curve(out, scored, kept_steps(source))
         if not follow or last in scored:
             break
+        if (now := _sign_of_life(source)) != sign:
+            sign, since = now, time.monotonic()
+        elif time.monotonic() - since > patience:
+            raise RunFailure(f"{run}: no step and no line of its log for {patience / 60:.0f} min, and its last step is "
+                             f"{last}: if it has died, start it again; the same command then goes on")  # fmt: skip
         time.sleep(pause)
     if not scored:
         raise RunFailure(f"{run}: its checkpoints were removed before any could be scored")
@@ -109,6 +119,12 @@ def _inputs(config: PersonalizeConfig, source: Run, tested: Sample, train: Sampl
         other = train.source.cohort
         found |= {"train_cohort": other.name, "train_ratings": ratings_checksum(other)}
     return found
+
+
+def _sign_of_life(source: Run) -> tuple[int, list[int]]:
+    """What changes as long as a run trains: the length of its log, and the steps that it has."""
+    log = source.folder / "metrics.jsonl"
+    return (log.stat().st_size if log.is_file() else 0), kept_steps(source)
 
 
 def folder_of(out: Path, step: int) -> Path:

@@ -14,7 +14,7 @@ import pytest
 
 from personalize.config import PersonalizeConfig
 from pipelines import checkpoint_curve, final_run, step_features
-from pipelines.checkpoint_curve import choose, folder_of, score_checkpoints
+from pipelines.checkpoint_curve import choose, folder_of, score_checkpoints, scored_steps
 from pipelines.cli import main
 from pipelines.configuration import load_config
 from pipelines.final_run import evaluations
@@ -202,13 +202,23 @@ def test_a_run_that_goes_on_is_followed_to_its_last_step(scored, run, cohort, dr
             shutil.copytree(run / "checkpoints" / str(step), growing / "checkpoints" / f"{step}.part")
             (growing / "checkpoints" / f"{step}.part").rename(growing / "checkpoints" / str(step))
 
-    helper = threading.Thread(target=go_on)
+    helper = threading.Thread(target=go_on, daemon=True)
     helper.start()
     config = with_adaptations(load_config("personalize/ridge", PersonalizeConfig), ["ridge"], [2])
-    options = {"clips": drawn_clips, "cohort": cohort, "out": out, "pause": 0.05}
+    options = {"clips": drawn_clips, "cohort": cohort, "out": out, "pause": 0.05, "patience": 120.0}
     assert score_checkpoints(config, run=str(growing), follow=True, **options) == 0
     helper.join()
     assert (out / "results.json").read_bytes() == (scored / "results.json").read_bytes()
+
+
+def test_a_run_that_has_died_is_not_waited_for(run, cohort, drawn_clips, tmp_path):
+    dead, out = tmp_path / "run", tmp_path / "curve"
+    shutil.copytree(run, dead, ignore=lambda folder, names: {"2", "4"} & set(names))
+    config = with_adaptations(load_config("personalize/ridge", PersonalizeConfig), ["ridge"], [2])
+    options = {"clips": drawn_clips, "cohort": cohort, "out": out, "pause": 0.01, "patience": 0.05}
+    with pytest.raises(RunFailure, match="no step and no line of its log"):
+        score_checkpoints(config, run=str(dead), follow=True, **options)
+    assert scored_steps(out) == [0]
 
 
 def test_final_runs_test_the_others_and_are_counted(run, cohort, drawn_clips, tmp_path, monkeypatch, capsys):
