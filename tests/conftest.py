@@ -34,6 +34,14 @@ def _no_network(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(autouse=True)
+def _ordinary_priority():
+    """No test may leave its process with real-time priority (an encoder has), which all that it starts inherits."""
+    yield
+    if hasattr(os, "sched_getscheduler"):
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
 @pytest.fixture(scope="module")
 def compile_quickly():
     """For tests, and processes they start, that compile more than they compute."""

@@ -1,5 +1,6 @@
 """Footage for tests: videos of phantom faces, of drawings and of nothing."""
 
+import os
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -74,6 +75,10 @@ def write_film(
                 frame.time_base, frame.pts = Fraction(1, fps), i
             container.mux(stream.encode(_as_fields(frame.reformat(format=format)) if woven else frame))
         container.mux(stream.encode())
+    if codec == "libsvtav1" and hasattr(os, "SCHED_OTHER"):
+        # As root, SVT-AV1 gives its process real-time priority, and whatever that starts inherits it: two such
+        # processes that wait for each other hold the cores forever.
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     return path
 
 
