@@ -1,0 +1,1 @@
+"""Are verdicts of claims calibrated? See `scripts/calibrate_claims`."""
