@@ -32,6 +32,8 @@ VIDEO_ENDINGS = frozenset(
     ]
 )
 IMAGE_ENDINGS = frozenset([".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff"])
+MAC_NOTES = "._"
+"""How the files are called that macOS leaves beside all that it copies to a foreign disk."""
 MIN_IMAGES = 5
 """A folder with fewer images is no image sequence."""
 
@@ -81,7 +83,7 @@ def sequence_images(folder: Path) -> list[Path]:
     An image sequence is a folder whose images all carry one name and ending but for a number at the end, so that
     a folder of portraits of many people is none.
     """
-    images = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_ENDINGS]
+    images = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_ENDINGS and not p.name.startswith(MAC_NOTES)]
     parts = [_NUMBERED.fullmatch(p.name) for p in images]
     if len(images) < MIN_IMAGES or not all(parts):
         return []
@@ -125,7 +127,7 @@ def _search_folder(top: Path) -> tuple[list[Source], int]:
 
 
 def _like_a_video(name: str) -> bool:
-    return Path(name).suffix.lower() in VIDEO_ENDINGS
+    return Path(name).suffix.lower() in VIDEO_ENDINGS and not Path(name).name.startswith(MAC_NOTES)
 
 
 def _readable(folder: Path) -> bool:
@@ -133,7 +135,8 @@ def _readable(folder: Path) -> bool:
 
 
 def _other_files(folder: Path) -> int:
-    return sum(p.suffix.lower() not in IMAGE_ENDINGS for p in folder.iterdir() if p.is_file())
+    others = (p for p in folder.iterdir() if p.suffix.lower() not in IMAGE_ENDINGS or p.name.startswith(MAC_NOTES))
+    return sum(p.is_file() for p in others)
 
 
 def _printable(name: str) -> str:

@@ -26,6 +26,13 @@ def test_images_of_a_sequence_come_in_the_order_of_their_numbers(tmp_path):
     assert [p.name for p in sequence_images(tmp_path)] == ["f8.png", "f9.png", "f10.png", "f11.png", "f12.png"]
 
 
+def test_what_macos_leaves_beside_files_is_no_footage(tmp_path):
+    _touch(tmp_path, *(f"seq/{mark}f{i}.png" for i in range(9, 15) for mark in ("", "._")), "a.mp4", "._a.mp4")
+    found = discover([tmp_path])
+    assert [s.name for s in found.sources] == ["a.mp4", "seq"]
+    assert found.ignored == 7
+
+
 def test_portraits_of_many_people_are_no_sequence(tmp_path):
     _touch(tmp_path, *(f"{person:03d}_03.jpg" for person in range(20)), "a.mp4")
     found = discover([tmp_path])
