@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from personalize.cohorts.columns import floats, numbers, read_tsv, require_columns, seconds, texts
+from personalize.cohorts.columns import floats, numbers, require_columns, seconds, texts
 from personalize.cohorts.layout import Cohort
 from pretrain.errors import UserError
 
@@ -56,26 +56,29 @@ def rows_of_videos(cohort: Cohort, table: pd.DataFrame, where: Path) -> tuple[pd
     return rows, counts
 
 
-def tabulated_features(cohort: Cohort) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Rows of the cohort's own `*_features.tsv`; raises `UserError` when it has none or their columns differ.
+def tabulated_features(cohort: Cohort, stream: str = "features") -> tuple[pd.DataFrame, dict[str, int]]:
+    """Rows of the cohort's own `*_features.tsv` (or of another stream of tables); raises `UserError` when it has none
+    or their columns differ.
 
     A row lasts until the next onset (the last one as long as the median row), or for 1 in a table without time.
     """
-    listed = cohort.recordings.query("features != ''").to_dict("records")
+    listed = [row for row in cohort.recordings.to_dict("records") if row[stream]]
     if not listed:
-        raise UserError(f"{cohort.root} has no *_features.tsv: name a file of features with --features")
-    tables = [_read_table(cohort.root / row["features"], row) for row in listed]
+        instead = ": name a file of features with --features" if stream == "features" else ""
+        raise UserError(f"{cohort.root} has no *_{stream}.tsv{instead}")
+    tables = [_read_table(cohort, row, stream) for row in listed]
     columns = list(tables[0].columns)
-    files = [row["features"] for row in listed]
+    files = [row[stream] for row in listed]
     for table, file in zip(tables, files, strict=True):
         if list(table.columns) != columns:
             odd = sorted(set(table.columns) ^ set(columns)) or ["their order"]
-            raise UserError(f"{cohort.root / file}: other features than in {files[0]} ({odd[0]})")
+            raise UserError(f"{cohort.root / file}: other {stream} than in {files[0]} ({odd[0]})")
     return pd.concat(tables, ignore_index=True), {}
 
 
-def _read_table(file: Path, recording: dict[str, str]) -> pd.DataFrame:
-    table = read_tsv(file)
+def _read_table(cohort: Cohort, recording: dict[str, str], stream: str) -> pd.DataFrame:
+    file = cohort.root / recording[stream]
+    table = cohort.read_table(file)
     require_columns(table, ("onset",), file)
     onset = seconds(table, "onset", file)
     values = pd.DataFrame({column: numbers(table, column, file) for column in table.columns})
@@ -96,6 +99,12 @@ def has_order(cohort: Cohort) -> bool:
     """Whether the rows of the cohort's own tables have an order: no JSON beside one says `"Time": "none"`."""
     files = [cohort.root / name for name in texts(cohort.recordings, "features") if name]
     return all(_time_of(file) != "none" for file in files)
+
+
+def has_time(cohort: Cohort) -> bool:
+    """Whether the onsets of the cohort's own tables are seconds."""
+    files = [cohort.root / name for name in texts(cohort.recordings, "features") if name]
+    return all(_time_of(file) == "seconds" for file in files)
 
 
 def _durations(onset: np.ndarray, time: str) -> np.ndarray:

@@ -91,6 +91,7 @@ def _rows(table: pd.DataFrame, y: np.ndarray, weight: np.ndarray) -> Rows:
 
 def _counts(cohort: Cohort, rows: Rows, rated: set[str]) -> dict[str, int]:
     return {
+        **cohort.counts,
         "participants": len(cohort.participants),
         "participants_with_labelled_rows": len(np.unique(rows.participant[rows.valid])),
         "recordings": len(cohort.recordings),

@@ -8,6 +8,7 @@ from jaxtyping import Float, Shaped
 
 from personalize.cohorts.columns import missing, texts
 from personalize.cohorts.identity import first_clash
+from personalize.cohorts.labels import levels
 from personalize.cohorts.layout import Cohort
 from pretrain.errors import UserError
 
@@ -23,16 +24,18 @@ class TargetKind(NamedTuple):
     """One of `KINDS`."""
     classes: tuple[str, ...] = ()
     """Of a class target: the names, of which a code is the position."""
+    above: tuple[float | int, ...] = ()
+    """Where numbers are the levels of a label scheme: a further level begins above each of these."""
 
     def values(self, ratings: Shaped[np.ndarray, "m"], where: str, target: str) -> Float[np.ndarray, "m"]:
         """Ratings as numbers or codes; `UserError` for one that is none."""
-        if self.name == "class":
+        if self.name == "class" and not self.above:
             codes = {name: float(code) for code, name in enumerate(self.classes)}
             return np.array([codes[name] for name in class_names(ratings).tolist()])
         values = as_numbers(ratings)
         if (wrong := ~np.isfinite(values)).any():
             raise UserError(f"{where} {str(ratings[wrong][0])!r} on the scale {target!r} is not a number")
-        return values
+        return levels(values, self.above) if self.above else values
 
 
 NUMBER = TargetKind("number")

@@ -51,3 +51,12 @@ def overlap_majority(share: Float[np.ndarray, "n m"], code: Float[np.ndarray, "m
     codes = np.unique(code)
     overlap = np.stack([share[:, code == each].sum(axis=1) for each in codes], axis=1)
     return Labels(np.where(valid, codes[overlap.argmax(axis=1)], np.nan), np.minimum(total, 1.0), valid)
+
+
+def levels(value: Float[np.ndarray, "m"], above: tuple[float | int, ...]) -> Float[np.ndarray, "m"]:
+    """Codes from 0 of ratings that are cut into levels: how many of the increasing cuts `above` each lies above.
+
+    >>> levels(np.array([0.0, 1.0, 3.0, 3.5]), (0, 1, 3)).tolist()
+    [0.0, 1.0, 2.0, 3.0]
+    """
+    return np.searchsorted(np.array(above, dtype=float), value, side="left").astype(float)

@@ -1,60 +1,58 @@
 """A cohort on disk as three tables: participants, recordings, ratings.
 
 The layout follows the habits of BIDS: `participants.tsv`, then `sub-XX/[ses-YY/]` with `*_video.mp4`,
-`*_features.tsv` and `*_events.tsv`. Only the `sub-*` folders are searched, so the truth of a phantom
-(`derivatives/truth`) is never opened here.
+`*_features.tsv`, `*_aus.tsv`, `*_landmarks.tsv.gz`, `*_physio.tsv.gz` and `*_events.tsv`. Only the `sub-*` folders are
+searched, so the truth of a phantom (`derivatives/truth`) is never opened here.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from personalize.cohorts.cohort import (
+    RATING_COLUMNS,
+    Chooser,
+    Cohort,
+    chosen,
+    cohort_name,
+    rating_table,
+    recording_table,
+)
 from personalize.cohorts.columns import read_tsv, require_columns, seconds, texts
 from personalize.cohorts.identity import first_clash, same_person_key
 from personalize.cohorts.scales import check_ratings, stated_scales
+from personalize.cohorts.unbc import read_unbc
 from pretrain.errors import UserError, nearest
 
 VIDEO_ENDINGS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"})
-RATING_COLUMNS = ("onset", "duration", "scale", "value", "rater")
+ENDINGS = {
+    "video": VIDEO_ENDINGS,
+    **dict.fromkeys(("features", "aus", "events"), frozenset({".tsv"})),
+    **dict.fromkeys(("landmarks", "physio"), frozenset({".tsv.gz"})),
+}
+"""Of the files of each stream."""
+READERS: dict[str, Callable[[Path, Chooser | None], Cohort]] = {"unbc": read_unbc}
+"""Data sets that are read as they lie, by the word before their path: `unbc:/data/UNBC`."""
 
 
-@dataclass(frozen=True)
-class Cohort:
-    """Participants, recordings and ratings; every table may be empty but has its columns."""
-
-    root: Path
-    name: str
-    participants: pd.DataFrame
-    """`participant`, then whatever else `participants.tsv` says, as text."""
-    recordings: pd.DataFrame
-    """`participant, recording, session, video, features, events`; paths are relative to the root, "" if none.
-
-    Sorted by participant, then by recording with numbers in numeric order: that is their order in time.
-    """
-    ratings: pd.DataFrame
-    """`participant, recording, onset, duration, scale, value, rater`; times in seconds, values as text."""
-
-
-def read_cohort(path: Path, only: Callable[["Cohort"], frozenset[str]] | None = None) -> Cohort:
+def read_cohort(path: Path, only: Chooser | None = None) -> Cohort:
     """Reads the three tables of a cohort; raises `UserError` for anything that does not keep to the layout.
 
-    `only` chooses people of a cohort that has no ratings yet; of nobody else is then a file of ratings opened.
+    A path such as `unbc:/data/UNBC` is that of a data set with a layout of its own, one of `READERS`. `only` chooses
+    people of a cohort that has no ratings yet; of nobody else is then a file of ratings opened.
     """
+    name, colon, rest = str(path).partition(":")
+    if colon and name in READERS:
+        return READERS[name](Path(rest).expanduser(), only)
     participants = _read_participants(path)
     recordings = _find_recordings(path, texts(participants, "participant").tolist())
-    whole = Cohort(path, _name(path), participants, recordings, _read_ratings(path, recordings.iloc[:0]))
-    if only is not None:
-        people = [*only(whole)]
-        participants, recordings = (
-            table.iloc[np.flatnonzero(np.isin(texts(table, "participant"), people))].reset_index(drop=True)
-            for table in (participants, recordings)
-        )
-    return replace(whole, participants=participants, recordings=recordings, ratings=_read_ratings(path, recordings))
+    name = cohort_name(path, otherwise=path.resolve().name)
+    some = chosen(Cohort(path, name, participants, recordings, rating_table([])), only)
+    return replace(some, ratings=_read_ratings(path, some.recordings))
 
 
 def choose_target(cohort: Cohort, target: str | None) -> str:
@@ -67,16 +65,6 @@ def choose_target(cohort: Cohort, target: str | None) -> str:
     if target not in scales:
         raise UserError(f"{cohort.root} has no ratings on the scale {target!r}{nearest(target, scales)}")
     return target
-
-
-def _name(path: Path) -> str:
-    file = path / "dataset_description.json"
-    if not file.is_file():
-        return path.resolve().name
-    try:
-        return str(json.loads(file.read_text())["Name"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{file}: not a JSON object with a 'Name'") from error
 
 
 def _read_participants(path: Path) -> pd.DataFrame:
@@ -115,18 +103,15 @@ def _find_recordings(path: Path, participants: list[str]) -> pd.DataFrame:
             if kind in entry:
                 raise UserError(f"{path}: {entry[kind]} and {relative} are two {kind} files of {recording}")
             entry[kind] = relative
-    columns = ("session", "video", "features", "events")
-    rows = [(*key, *(entry.get(c, "") for c in columns)) for key, entry in found.items()]
-    rows.sort(key=lambda row: (_natural(row[0]), _natural(row[1])))
-    return pd.DataFrame(rows, columns=["participant", "recording", *columns], dtype=object)
+    return recording_table({"participant": key[0], "recording": key[1], **entry} for key, entry in found.items())
 
 
 def _stream_files(folder: Path) -> Iterator[tuple[Path, str, str, str]]:
-    """Every stream file of a participant with its session, recording and kind (video, features, events)."""
+    """Every stream file of a participant with its session, recording and kind."""
     for file in sorted(folder.rglob("*")):
-        stem, _, kind = file.stem.rpartition("_")
-        wanted = VIDEO_ENDINGS if kind == "video" else {".tsv"} if kind in ("features", "events") else frozenset()
-        if file.suffix.lower() not in wanted or file.name.startswith(".") or not file.is_file():
+        ending = "".join(file.suffixes[-2:]) if file.suffix == ".gz" else file.suffix
+        stem, _, kind = file.name.removesuffix(ending).rpartition("_")
+        if ending.lower() not in ENDINGS.get(kind, ()) or file.name.startswith(".") or not file.is_file():
             continue
         inside = file.relative_to(folder).parts
         session = inside[0] if len(inside) > 1 and inside[0].startswith("ses-") else ""
@@ -139,20 +124,13 @@ def _recording_name(participant: str, session: str, stem: str) -> str:
     return "_".join([participant, *([session] if session else []), *rest])
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
 def _read_ratings(path: Path, recordings: pd.DataFrame) -> pd.DataFrame:
     tables = [
         _read_events(path / row["events"], path).assign(participant=row["participant"], recording=row["recording"])
         for row in recordings.to_dict("records")
         if row["events"]
     ]
-    columns = ["participant", "recording", *RATING_COLUMNS]
-    if not tables:
-        return pd.DataFrame({column: [] for column in columns})
-    return pd.DataFrame(pd.concat(tables, ignore_index=True), columns=columns)
+    return rating_table(tables)
 
 
 def _read_events(file: Path, root: Path) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from personalize.adaptation.base import Prediction, of_classes
+from personalize.signals.pspi import pspi_of
 
 
 class Setting(NamedTuple):
@@ -51,10 +52,7 @@ def elapsed_time(at: Setting) -> Prediction | str:
 
 
 def pspi(at: Setting) -> Prediction | str:
-    """The PSPI of the action units (Prkachin & Solomon 2008, Pain 139:267), scaled to the target by training people.
-
-    PSPI = AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43; AU45 stands for AU43 where there is none, and else nothing.
-    """
+    """The PSPI of the action units, scaled to the target by training people."""
     found = pspi_of(at.x, at.columns)
     if isinstance(found, str):
         return found
@@ -111,27 +109,6 @@ ORACLES = ("participant_oracle", "previous_label")
 """Those that use labels of the test; never what anything is compared with."""
 NO_FACE = ("majority", "elapsed_time", "participant_prior", "participant_oracle", "previous_label")
 """Rows that no feature enters: the same whatever the features are."""
-
-
-def pspi_of(x: Float[np.ndarray, "n d"], columns: tuple[str, ...]) -> Float[np.ndarray, "n"] | str:
-    """The PSPI of rows of action units, or which of them is not there."""
-    at = {au: i for i, name in enumerate(columns) if (au := _au(name))}
-
-    def largest(*aus: str) -> np.ndarray | None:
-        there = [x[:, at[au]] for au in aus if au in at]
-        return np.max(there, axis=0) if there else None
-
-    parts = {"AU04": largest("AU04"), "AU06 or AU07": largest("AU06", "AU07"), "AU09 or AU10": largest("AU09", "AU10")}
-    if missing := next((name for name, part in parts.items() if part is None), None):
-        return f"the features have no column {missing}"
-    closed = largest("AU43") if "AU43" in at else largest("AU45")
-    return np.sum([part for part in (*parts.values(), closed) if part is not None], axis=0)
-
-
-def _au(column: str) -> str | None:
-    """`AU04` for AU4, AU04 and AU04_r (OpenFace's intensity), but not for AU04_c (its presence)."""
-    stem = column.strip().upper().removesuffix("_R")
-    return f"AU{int(stem[2:]):02d}" if stem.startswith("AU") and stem[2:].isdigit() else None
 
 
 def previous_units(recording: Shaped[np.ndarray, "n"], t0: Float[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:

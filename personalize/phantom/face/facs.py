@@ -1,12 +1,13 @@
 """What a coder of the Facial Action Coding System (FACS) writes down of a phantom's muscles, and the PSPI.
 
-Source: Ekman, Friesen & Hager, Facial Action Coding System (2002); Prkachin & Solomon, Pain 139 (2008) 267-274.
+Source: Ekman, Friesen & Hager, Facial Action Coding System (2002).
 """
 
 import numpy as np
 from jaxtyping import Float
 
 from personalize.phantom.face.parameters import INDEX, LIPS_TOUCH, UNITS, lip_parting
+from personalize.signals.pspi import pspi_of
 
 AUS = (*UNITS, "AU25", "AU26", "AU27", "AU43", "AU45")
 """Action units that are scored: intensity 0-5, and 0 or 1 for AU43 (eyes closed) and AU45 (blink)."""
@@ -53,6 +54,5 @@ def lid_events(closure: Track, fps: float | int | None) -> tuple[Track, Track]:
 
 
 def pspi(aus: Float[np.ndarray, "n 19"]) -> Track:
-    """Prkachin-Solomon pain intensity of rows of `AUS`: AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43, 0-16."""
-    a4, a6, a7, a9, a10, a43 = (aus[:, AU[n]] for n in ("AU04", "AU06", "AU07", "AU09", "AU10", "AU43"))
-    return a4 + np.maximum(a6, a7) + np.maximum(a9, a10) + a43
+    """Prkachin-Solomon pain intensity of rows of `AUS`, 0-16."""
+    return np.asarray(pspi_of(aus, AUS))

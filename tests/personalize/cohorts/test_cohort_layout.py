@@ -5,6 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from personalize.cohorts.cohort import RECORDING_COLUMNS, STREAMS
 from personalize.cohorts.features import tabulated_features
 from personalize.cohorts.identity import same_person_key
 from personalize.cohorts.layout import choose_target, read_cohort
@@ -25,7 +26,7 @@ def test_reads_participants_recordings_and_ratings(cohort_path):
     cohort = read_cohort(cohort_path)
     assert cohort.name == "linear world"
     assert list(cohort.participants["participant"]) == ["sub-01", "sub-02", "sub-03"]
-    assert list(cohort.recordings.columns) == ["participant", "recording", "session", "video", "features", "events"]
+    assert list(cohort.recordings.columns) == [*RECORDING_COLUMNS]
     first = cohort.recordings.iloc[0]
     assert (first["recording"], first["session"]) == ("sub-01_ses-01", "ses-01")
     assert first["video"] == "sub-01/ses-01/sub-01_ses-01_video.mp4"
@@ -40,6 +41,28 @@ def test_recordings_are_in_numeric_order_and_named_after_session(tmp_path):
         (tmp_path / "sub-A" / session / "face_video.MP4").touch()
         (tmp_path / "sub-A" / session / "face_video.json").touch()
     assert list(read_cohort(tmp_path).recordings["recording"]) == ["sub-A_ses-9_face", "sub-A_ses-10_face"]
+
+
+def test_streams_of_a_recording(tmp_path):
+    write_participants(tmp_path, ["sub-A"])
+    (tmp_path / "sub-A").mkdir()
+    files = {
+        "video": "sub-A_1.5_video.mp4",
+        "aus": "sub-A_1.5_aus.tsv",
+        "physio": "sub-A_1.5_physio.tsv.gz",
+        "landmarks": "sub-A_1.5_landmarks.tsv.gz",
+    }
+    for name in (
+        *files.values(),
+        "sub-A_1.5_physio.json",
+        "sub-A_1.5_aus.tsv.gz",
+        "sub-A_2_physio.tsv.gz",
+        "._x_aus.tsv",
+    ):
+        (tmp_path / "sub-A" / name).touch()
+    first, second = read_cohort(tmp_path).recordings.to_dict("records")
+    assert {k: v for k, v in first.items() if k in STREAMS and v} == {k: f"sub-A/{v}" for k, v in files.items()}
+    assert (second["recording"], second["physio"]) == ("sub-A_2", "sub-A/sub-A_2_physio.tsv.gz")
 
 
 def test_truth_is_never_opened(cohort_path):

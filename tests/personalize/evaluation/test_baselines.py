@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from personalize.adaptation.base import Prediction
-from personalize.evaluation.baselines import BASELINES, ORACLES, Setting, previous_units, pspi_of
+from personalize.evaluation.baselines import BASELINES, ORACLES, Setting, previous_units
 
 
 def setting(classes=0, ordered=True, seed=0, y=None) -> Setting:
@@ -68,17 +68,6 @@ def test_participant_oracle_is_the_mean_of_the_persons_test_labels():
     found = BASELINES["participant_oracle"](at).value
     np.testing.assert_allclose(found[:4], at.y[12:16].mean())
     np.testing.assert_allclose(found[4:], at.y[16:24].mean())
-
-
-def test_pspi_of_a_worked_example():
-    """AU4 B, AU6 C, AU7 A, AU9 D, AU10 B, eyes closed: 2 + 3 + 4 + 1."""
-    aus = {"AU04": 2, "AU06": 3, "AU07": 1, "AU09": 4, "AU10": 2, "AU43": 1}
-    x = np.array([[*map(float, aus.values()), 9.0]])
-    assert pspi_of(x, (*aus, "AU12")) == 10
-    assert pspi_of(x, ("AU4_r", "AU6_r", "AU7_r", "AU9_r", "AU10_r", "AU45_r", "AU04_c")) == 10
-    assert pspi_of(x[:, :5], ("AU04", "AU06", "AU07", "AU09", "AU10")) == 9
-    assert pspi_of(x, ("AU06", "a", "b", "c", "d", "e", "f")) == "the features have no column AU04"
-    assert "AU09 or AU10" in pspi_of(x, ("AU04", "AU06", "a", "b", "c", "d", "e"))
 
 
 @pytest.mark.parametrize("name", ["permuted_within", "permuted_across"])
