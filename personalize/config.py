@@ -7,6 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from personalize.adaptation.names import parts, takes_labels
+from personalize.evaluation.claims import ClaimConfig, check_claim
 from personalize.protocols.config import KShotConfig, ProtocolConfig
 from personalize.protocols.population import PopulationConfig
 from pretrain.errors import UserError
@@ -62,6 +63,9 @@ class LabelZero:
     oracle: bool = False
 
 
+KINDS = {"number": ("numeric",), "class": ("class", "probability"), "ordinal": ("ordinal",)}
+"""What a kind of ratings may be to `evaluation.targets`: two classes are scored by the probability of the second."""
+
 NeutralConfig = FirstSeconds | MarkedRest | LowestPredicted | LabelZero
 
 DEFAULT_ADAPTATIONS = (
@@ -101,6 +105,8 @@ class PersonalizeConfig:
     """Adapts to a new population instead of to each person, with labels of other people of it; the adaptations and the
     protocol of persons are then not looked at.
     """
+    claims: tuple[ClaimConfig, ...] = ()
+    """Written down before anybody is tested, and answered with the results."""
 
     def __post_init__(self) -> None:
         for a in self.adaptations:
@@ -111,6 +117,11 @@ class PersonalizeConfig:
         for name, k in keys:
             if keys.count((name, k)) > 1:
                 raise UserError(f"adaptation {name!r} with k={k} is named twice")
+        if self.claims and self.population is not None:
+            raise UserError("claims compare adaptations to persons, of which a run with `population` has none")
+        kinds = [kind for name, some in KINDS.items() if self.kind in (None, name) for kind in some]
+        for claim in self.claims:
+            check_claim(claim, [(a.name, a.k) for a in self.cells()], kinds)
 
     def cells(self) -> tuple[AdaptationConfig, ...]:
         """The adaptations with the comparator `none` in front."""

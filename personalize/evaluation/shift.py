@@ -15,11 +15,11 @@ from jaxtyping import Float, Shaped
 from sklearn.covariance import ledoit_wolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from personalize.cohorts.columns import missing, texts
 from personalize.evaluation.intervals import bounded
 from personalize.evaluation.jackknife import COVERAGE, SCALES
 from personalize.evaluation.people import by_people
 from personalize.evaluation.statistics import statistic
+from personalize.evaluation.subgroups import levels_of
 from personalize.evaluation.targets import Target
 
 PARTS = 20
@@ -27,8 +27,6 @@ PARTS = 20
 FOLDS = 5
 PEOPLE = (10, 20, 50, 100)
 """Numbers of test people for which the width of an interval is foretold."""
-MOST_LEVELS = 6
-"""A column with more different words makes no subgroups; one of numbers is then cut at its median."""
 
 
 def person_distances(
@@ -131,16 +129,5 @@ def subgroups(table: pd.DataFrame, skip: Sequence[str] = ()) -> dict[str, list[s
 
     Columns of numbers with many values are cut at their median; other columns with many words make no groups.
     """
-    found: dict[str, list[str]] = {}
-    names = texts(table, "participant")
-    for column in [str(c) for c in table.columns if c not in ("participant", *skip)]:
-        there = ~missing(table, column)
-        words, values = texts(table, column), np.asarray(pd.to_numeric(table[column], errors="coerce"), dtype=float)
-        levels = np.unique(words[there])
-        if 2 <= len(levels) <= MOST_LEVELS:
-            found |= {f"{column} {level}": names[there & (words == level)].tolist() for level in levels.tolist()}
-        elif len(levels) > MOST_LEVELS and np.isfinite(values[there]).all():
-            middle = float(np.median(values[there]))
-            found[f"{column} below {middle:g}"] = names[there & (values < middle)].tolist()
-            found[f"{column} from {middle:g}"] = names[there & (values >= middle)].tolist()
-    return {group: people for group, people in found.items() if people}
+    columns = {column: levels for column, levels in levels_of(table, skip).items() if not isinstance(levels, str)}
+    return {f"{column} {level}": people for column, levels in columns.items() for level, people in levels.items()}

@@ -18,7 +18,7 @@ from personalize.adaptation.personal import make_adaptation, make_head
 from personalize.config import AdaptationConfig, LabelZero, LowestPredicted
 from personalize.evaluation.baselines import BASELINES, Setting
 from personalize.protocols.audit import Finding, assert_clean, audit, audit_fitted, proof
-from personalize.protocols.cut import best_cut
+from personalize.protocols.events import Recalibration, event_columns, recalibrate
 from personalize.protocols.plan import Job, Plan, labels_of, outer_folds
 from personalize.protocols.steps import Step, audited_fold, normalised, raw, referenced
 from pretrain.errors import UserError
@@ -28,8 +28,8 @@ class Cell(NamedTuple):
     """What became of one adaptation at one k in one fold and draw."""
 
     table: dict[str, np.ndarray]
-    """Columns: participant, recording, track, onset, truth, prediction, se, labels, fold, seed; for classes also their
-    names, a probability of each, and of two the cut.
+    """Columns: participant, recording, track, onset, seconds, truth, prediction, se, labels, event_probability,
+    event_recalibrated, event_cut, fold, seed; for classes also their names, a probability of each, and of two the cut.
     """
     findings: list[Finding]
     parameters: dict[str, Any]
@@ -41,8 +41,8 @@ class Population(NamedTuple):
 
     head: Head
     rows: Int[np.ndarray, "a"]
-    cut: float | None
-    """Of two classes: the probability of the second from which on it is called, chosen on the training people."""
+    calibration: Recalibration | None
+    """Of a target with events: probabilities corrected and called by what was seen of the training people."""
 
 
 class Models:
@@ -84,7 +84,8 @@ class Models:
             plan, population = self.plan, self.population(job, step)
             rows, x = population.rows, step.x[self.plan.valid]
             calibration, test = plan.roles(cell.k, 0)
-            model = make_adaptation(cell.name, plan.problem.model_kind(), components=plan.config.components)
+            options = {"components": plan.config.components, "room": plan.longest(cell.k)}
+            model = make_adaptation(cell.name, plan.problem.model_kind(), **options)
             self._priors[cell] = model.learn_prior(
                 x[rows],
                 plan.y[rows],
@@ -112,12 +113,9 @@ class Models:
             )
         tested = [] if plan.leaky() else np.unique(plan.units.participant[job.test]).tolist()
         head = make_head(plan.problem.model_kind(), len(plan.problem.kind.classes) or None)
-        weight = plan.rows.weight[plan.valid][train]
-        head.fit(x[train], y[train], plan.units.take(train), held_out=tested, sample_weight=weight)
-        probability = head.left_out_.probability
-        if probability is None or probability.shape[1] != 2:
-            return Population(head, train, None)
-        return Population(head, train, best_cut(probability[:, 1], y[train]))
+        units, weight = plan.units.take(train), plan.rows.weight[plan.valid][train]
+        head.fit(x[train], y[train], units, held_out=tested, sample_weight=weight)
+        return Population(head, train, recalibrate(head.left_out_, y[train], plan.config.threshold, units))
 
     def _predicted(self, job: Job) -> Float[np.ndarray, "n"]:
         """Every row by the model without reference; training people's units as if they had not been seen."""
@@ -160,10 +158,10 @@ def run_cell(plan: Plan, models: Models, job: Job, cell: AdaptationConfig) -> Ce
     model = adapted(plan, models, step, job, cell)
     prediction = predict(plan, models, model, step, job)
     fitted = {"population model": population.head, "adaptation": model}
-    if population.cut is not None:
-        fitted["threshold"] = population.head
+    if population.calibration is not None:
+        fitted["calibration"] = population.calibration
     findings = audit_fitted(job.fold(cell.k), plan.units, fitted)
-    return Cell(table_of(plan, job, cell.k, prediction, population.cut), findings, small(model))
+    return Cell(table_of(plan, job, cell.k, prediction, population.calibration), findings, small(model))
 
 
 def adapted(plan: Plan, models: Models, step: Step, job: Job, cell: AdaptationConfig) -> Adaptation:
@@ -190,7 +188,9 @@ def predict(plan: Plan, models: Models, model: Adaptation, step: Step, job: Job)
     return found
 
 
-def table_of(plan: Plan, job: Job, k: int, prediction: Prediction, cut: float | None) -> dict[str, np.ndarray]:
+def table_of(
+    plan: Plan, job: Job, k: int, prediction: Prediction, fitted: Recalibration | None
+) -> dict[str, np.ndarray]:
     """Predictions of a cell's test units, a row each."""
     units, people = plan.units.take(job.test), plan.units.participant
     used = {name: labels_of(name, people, job.calibration[k]) for name in np.unique(units.participant).tolist()}
@@ -199,6 +199,7 @@ def table_of(plan: Plan, job: Job, k: int, prediction: Prediction, cut: float | 
         "recording": units.recording,
         "track": units.track,
         "onset": units.t0,
+        "seconds": units.t1 - units.t0,  # rows, as the onset, in a table without time
         "truth": plan.y[job.test],
         "prediction": prediction.value,
         "se": prediction.se,
@@ -209,22 +210,24 @@ def table_of(plan: Plan, job: Job, k: int, prediction: Prediction, cut: float | 
         columns["truth_class"] = [names[int(code)] for code in columns["truth"]]
         columns |= {f"p_{name}": prediction.probability[:, code] for code, name in enumerate(names)}
         called = prediction.value
-        if cut is not None:
+        if len(names) == 2:
+            cut = 0.5 if fitted is None else fitted.cut
             columns |= {"prediction": prediction.probability[:, 1], "cut": cut}
             called = (columns["prediction"] >= cut).astype(float)
         columns["prediction_class"] = [names[int(code)] for code in called]
+    columns |= event_columns(prediction, plan.config.threshold, fitted)
     columns |= {"fold": job.outer, "seed": job.seed}
     return {name: np.broadcast_to(np.asarray(column), len(job.test)) for name, column in columns.items()}
 
 
 def run_baseline(plan: Plan, models: Models, job: Job, name: str) -> Cell | str:
     """One baseline in one fold and draw, or why there is none."""
-    units, cuts, fitted = plan.units, [0.5], {}
+    units, calibration, fitted = plan.units, None, {}
 
     def fit(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], Prediction]:
+        nonlocal calibration
         population = models.kept(name, lambda: models.fitted(job, x, y))
-        fitted["population model"] = population.head
-        cuts.append(0.5 if population.cut is None else population.cut)
+        fitted["population model"], calibration = population.head, population.calibration
         return population.head.predict
 
     setting = Setting(
@@ -245,8 +248,7 @@ def run_baseline(plan: Plan, models: Models, job: Job, name: str) -> Cell | str:
     prediction = BASELINES[name](setting)
     if isinstance(prediction, str):
         return prediction
-    two = len(plan.problem.kind.classes) == 2
-    table = table_of(plan, job, 0, prediction, cuts[-1] if two else None)
+    table = table_of(plan, job, 0, prediction, calibration)
     return Cell(table, audit_fitted(job.fold(0), units, fitted), {})
 
 
@@ -281,6 +283,8 @@ def small(model: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any, most: int = 32) -> Any:
+    if isinstance(value, float) and not np.isfinite(value):
+        return str(value)  # JSON has no number for it
     if isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.generic):
@@ -291,5 +295,5 @@ def _plain(value: Any, most: int = 32) -> Any:
         plain = {str(key): _plain(each) for key, each in value.items()}
         return None if any(each is None for each in plain.values()) else plain
     if isinstance(value, tuple) and value and all(isinstance(each, float | int) for each in value):
-        return list(value)
+        return [_plain(each) for each in value]
     return None

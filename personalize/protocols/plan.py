@@ -101,6 +101,11 @@ class Plan:
             calibration = self._spread(calibration, k)
         return calibration, test & ~self.cut
 
+    def longest(self, k: int) -> tuple[int, int]:
+        """The most labels and the most test units of one person, in whichever fold and draw."""
+        most = [_most_of_one(mask, self.units.participant) for mask in (self.pool(0), self.roles(0, 0)[1])]
+        return min(most[0], k * max(len(self.problem.kind.classes) if self.per_class else 1, 1)), most[1]
+
     def pool(self, draw: int) -> Bool[np.ndarray, "n"]:
         """Units from which everybody's labels come; whatever needs no label may use all of them."""
         return self.roles(ALL, draw)[0]
@@ -211,6 +216,10 @@ def finite_rows(x: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, "n"]:
 def _renamed(rows: Rows, units: Units) -> Rows:
     """Rows whose names are unique over cohorts."""
     return Rows(**(vars(rows) | {"participant": units.participant, "recording": units.recording}))
+
+
+def _most_of_one(units: Bool[np.ndarray, "n"], participant: Shaped[np.ndarray, "n"]) -> int:
+    return int(np.unique(participant[units], return_counts=True)[1].max(initial=0))
 
 
 def _starts(units: Units) -> np.ndarray:

@@ -60,9 +60,10 @@ def run_rung(plan: Plan, models: Models, cell: RungCell, *, copies: bool = False
     prediction = model.predict(asked) if way in ("none", REFIT) else predict_population(model, asked)
     reference = None if step.reference is None else step.reference[plan.valid]
     fitted = {"population model": population.head, "rung": model}
+    fitted |= {} if population.calibration is None else {"calibration": population.calibration}
     options = {"x": plan.rows.x[plan.valid] if copies else None, "purge": 0.0}
     findings = audit(cell.fold, plan.units, fitted=fitted, reference=reference, **options)
-    table = table_of(plan, job, 0, prediction, population.cut)
+    table = table_of(plan, job, 0, prediction, population.calibration)
     return Cell(table, findings, small(model)), proof(cell.fold, plan.units)
 
 

@@ -13,15 +13,18 @@ import pandas as pd
 
 from personalize.cohorts.development import development_people
 from personalize.config import PersonalizeConfig
+from personalize.evaluation.claims import ClaimConfig
 from personalize.evaluation.rows import RowError, check_rows
 from personalize.protocols.plan import Job, Plan, outer_folds
 from pipelines.configuration import to_json
 from pipelines.personalization import results as rows
+from pipelines.personalization.claims import check_claims, check_unchanged, claim_rows, register
 from pipelines.personalization.folds import cells_of, run_fold
 from pipelines.personalization.inputs import Inputs, encoder_name, read_inputs, read_source
 from pipelines.personalization.people import save_people, save_population
 from pipelines.personalization.store import FOLDER, Unit, all_units, write_table
 from pipelines.personalization.text import format_results
+from pipelines.personalization.truth import truth_entries
 from pipelines.run_folder import environment, first_difference, write_json
 from pretrain.errors import RunFailure, UserError
 
@@ -75,11 +78,13 @@ def evaluate(config: PersonalizeConfig, inputs: Inputs, out: Path, begin: Callab
         print(f"{out} is done already")
     else:
         plan = Plan(inputs.problem, config, cells_of(config))
+        check_claims(config, plan.problem.metric_kind(), inputs.system)
         folds = list(outer_folds(plan.jobs()))
-        open_folder(out, record)
+        open_folder(out, record, config.claims)
         more = begin()
         units = run_folds(out, plan, folds, encoder_name(inputs))
-        finish(out, plan, inputs, units, more | {"people": save_population(out, plan, encoder_name(inputs))})
+        more |= {"people": save_population(out, plan, encoder_name(inputs))}
+        finish(out, plan, inputs, units, more, record if config.claims else None)
     print(format_results(json.loads((out / RESULTS).read_text())))
     return 0
 
@@ -93,10 +98,18 @@ def run_folds(out: Path, plan: Plan, folds: Sequence[tuple[str, list[Job]]], enc
     return all_units(out, [name for name, _ in folds], lambda number: run_fold(plan, folds[number][1], keep))
 
 
-def finish(out: Path, plan: Plan, inputs: Inputs, units: Sequence[Unit], more: dict[str, Any]) -> None:
+def finish(
+    out: Path,
+    plan: Plan,
+    inputs: Inputs,
+    units: Sequence[Unit],
+    more: dict[str, Any],
+    claimed: dict[str, Any] | None = None,
+) -> None:
     """Writes predictions, parameters and, last, `results.json`; then the units are not needed any more.
 
-    `more` are further entries of the results.
+    `more` are further entries of the results; `claimed` is the record under which the run's claims were written down,
+    None where they are not to be answered.
     """
     table = ordered(pd.concat([unit.table for unit in units], ignore_index=True), units)
     table = table.assign(protocol=plan.name(), system=inputs.system)
@@ -119,6 +132,7 @@ def finish(out: Path, plan: Plan, inputs: Inputs, units: Sequence[Unit], more: d
         "comparisons": rows.comparison_rows(table, about),
         "intervals": rows.all_intervals(table, about),
         "coverage": rows.coverage_rows(table, about),
+        "claims": [] if claimed is None else claim_rows(out, plan.config, claimed, table, about),
         "harmed": rows.harmed_rows(table, about, rows.delta_of(plan.config.harm, table, kind)),
         "target": {"name": inputs.target, "kind": plan.problem.kind.name, "metrics": kind,
                    "classes": list(plan.problem.kind.classes)},
@@ -128,6 +142,8 @@ def finish(out: Path, plan: Plan, inputs: Inputs, units: Sequence[Unit], more: d
         "skipped": {name: reason for unit in units for name, reason in unit.about["skipped"].items()},
         "audit": {"folds": len(units), "findings": [f for unit in units for f in unit.about["findings"]]},
         "proof": [unit.about["proof"] for unit in units],
+        "described": inputs.described,
+        **truth_entries(table, plan, inputs, about),
         **more,
     }  # fmt: skip
     try:
@@ -212,6 +228,7 @@ def is_done(out: Path, record: dict[str, Any]) -> bool:
     before = recorded(out)
     if before is None:
         return False
+    check_unchanged(out, before, record)
     if different := first_difference(before, json.loads(json.dumps(record))):
         raise UserError(f"{out} belongs to another run: {different}; choose another --out, or repeat its command")
     return (out / RESULTS).is_file()
@@ -226,9 +243,10 @@ def recorded(out: Path) -> dict[str, Any] | None:
     return json.loads((out / CONFIG).read_text())
 
 
-def open_folder(out: Path, record: dict[str, Any]) -> None:
-    """Makes the run folder (0700), its config last, so that a folder with a config is a run."""
+def open_folder(out: Path, record: dict[str, Any], claims: Sequence[ClaimConfig] = ()) -> None:
+    """Makes the run folder (0700) with the claims, its config last, so that a folder with a config is a run."""
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (out / CONFIG).is_file():
         write_json(out / "environment.json", environment())
+        register(out, claims, record)
         write_json(out / CONFIG, record)

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from personalize.cohorts.columns import floats, missing, texts
-from personalize.cohorts.features import KEYS, embedded_features, has_order, tabulated_features
+from personalize.cohorts.features import KEYS, embedded_features, has_order, has_time, tabulated_features
 from personalize.cohorts.identity import same_person_key
 from personalize.cohorts.joining import join
 from personalize.cohorts.kinds import TargetKind, kind_of
@@ -20,6 +20,7 @@ from personalize.cohorts.layout import Cohort, choose_target, read_cohort
 from personalize.config import MarkedRest, PersonalizeConfig
 from personalize.protocols.problem import Problem, Rests, external_problem
 from pipelines.embedding import ENCODER_KEY
+from pipelines.personalization.described import described
 from pipelines.private import hide_name, read_key
 from pretrain.errors import UserError
 
@@ -47,6 +48,8 @@ class Inputs(NamedTuple):
     record: dict[str, Any]
     participants: pd.DataFrame
     """What `participants.tsv` says of the people to be tested."""
+    described: dict[str, Any]
+    """See `described.described`."""
 
 
 def read_source(
@@ -93,7 +96,10 @@ def read_inputs(
         record["development"] = people_record(apart)
     first = sources[0].cohort.name
     name, people = source.cohort.name, source.cohort.participants
-    return Inputs(problem, target, name, first, system, counts, untested, record, people)
+    timed = source.features is not None or has_time(source.cohort)
+    joined = "seconds" if timed else "order" if problem.ordered else "none"
+    about = described(source.cohort, target, apart, joined)
+    return Inputs(problem, target, name, first, system, counts, untested, record, people, about)
 
 
 def system_name(features: Path | None) -> str:

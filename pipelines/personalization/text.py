@@ -54,7 +54,7 @@ def marks(row: dict[str, Any], first: dict[str, Any]) -> str:
 
 def notes(results: dict[str, Any]) -> list[str]:
     """What else has to be said: harm, coverage, who was not tested, which baselines there are not."""
-    lines = []
+    lines = [claimed(row) for row in results["claims"]]
     if (final := results.get("evaluation")) and final["times"] > 1:
         lines.append(f"evaluated on these people for the {ordinal(final['times'])} time with this encoder's run")
     for row in results["harmed"]:
@@ -80,6 +80,14 @@ def notes(results: dict[str, Any]) -> list[str]:
     if any(row["n_participants"] < FEW and row["difference"] is not None for row in results["comparisons"]):
         lines.append(f"fewer than {FEW} participants: no interval can be relied on")
     return lines
+
+
+def claimed(row: dict[str, Any]) -> str:
+    """A claim and its answer."""
+    claim, value = row["claim"], row["estimate"]
+    estimate = "" if value is None else f" {value:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+    about = f"{claim['metric']}{estimate}, positive as claimed, of interest from {claim['delta']:g}"
+    return f"claim {claim['says']!r}: {row['verdict']} ({about}{'; ' + row['reason'] if row['reason'] else ''})"
 
 
 def ordinal(number: int) -> str:

@@ -130,6 +130,7 @@ def finish(out: Path, ladder: Ladder, inputs: Inputs, units: Sequence[Unit], mor
         "skipped": ladder.skipped,
         "audit": {"cells": len(units), "findings": []},
         "proof": [unit.about["proof"] for unit in units],
+        "described": inputs.described,
         **more,
     }
     learned = [{"cell": u.about["proof"]["fold"], "learned": json.dumps(u.about["parameters"])} for u in units]

@@ -62,6 +62,20 @@ def test_every_number_has_its_interval(run):
     assert {row["protocol"] for row in results["metrics"]} == {"k_shot"}
 
 
+def test_a_run_says_for_whom_its_numbers_hold(run):
+    """The rest of it is in test_truth_entries."""
+    results = json.loads((run / "results.json").read_text())
+    assert results["schema"] == "wince-results/2"
+    assert {(row["adaptation"], row["k"]) for row in results["calibration"]} == {
+        ("none", 0), ("reference", 0), ("ridge", 5), ("reference+ridge", 5), ("participant_prior", 5),
+    }  # fmt: skip
+    table = pd.read_parquet(run / "predictions.parquet").query("adaptation == 'ridge'")
+    row = next(r for r in results["missed"] if r["adaptation"] == "ridge")
+    assert row["n_units"] == (table["truth"] >= row["from"]).sum()
+    assert all(row["hours"] == pytest.approx(48 / 3600) for row in results["alarms"])
+    assert len(results["participants"]["rows"]) == 6
+
+
 def test_oracles_are_marked_and_never_compared(run):
     results = json.loads((run / "results.json").read_text())
     marked = {row["adaptation"] for row in results["metrics"] if row["oracle"]}
