@@ -26,8 +26,8 @@ def missed_high(draws: Sequence[People], high: float, below: float | None) -> di
     """The share of units rated `high` or more that are predicted below `below`, all units together, mean over draws.
 
     None takes the cut of each unit, for probabilities. Keys: from, below, value, low, high, interval, n_participants
-    (who have such units), n_units (such units), missed (of them, in one draw), reason; by_person: n_units
-    and missed of everybody by name.
+    (who have such units), n_units (such units), missed (of them, in one draw), reason; by_person, a list of
+    participant, n_units and missed.
     """
     sums = np.stack([_sums(units, high, below) for units in draws])
     there = np.any(sums[..., 1] > 0, axis=0)
@@ -41,7 +41,7 @@ def missed_high(draws: Sequence[People], high: float, below: float | None) -> di
         "n_participants": found.people,
         "n_units": round(float(each[:, 1].sum())),
         "missed": float(each[:, 0].sum()),
-        "by_person": {str(name): {"n_units": n, "missed": m} for name, n, m in people},
+        "by_person": [{"participant": str(name), "n_units": n, "missed": m} for name, n, m in people],
     }
 
 

@@ -16,8 +16,8 @@ there and a reason.
 | alarms | rows: of, metric (false_alarms_per_hour alarms_per_hour missed_episodes), number, n_units, alarms, false_alarms, episodes, missed, hours (all null where undefined) |
 | prevalence | rows: of, metric (sensitivity specificity ppv npv), prevalence (null for the first two; 0.01 to 0.5), number, n_units |
 | subgroups | columns: rows of column, definition (null for columns of the cohort), levels (rows of level, n_participants), missing (people tested of whom it is not known), reason (why there are no levels) · rows: of, column, level, metric, pooling, number, warning (fewer than 10 people, else null), difference (number: less all others of a known level; its n_participants are these others) |
-| participants | metric (mae or error_rate) · adaptations: rows of · rows by participant (so that `wince forget` finds them): units, events (null without an event), neutral_seconds (null if not used or not known), labels and error (lists, in the order of `adaptations`) · worst: rows of of, participants (at most ten, the worst first) · neutral_reason · reason (why single people have no interval) |
-| missed | rows: of, definition, from, below (null: below the cut), number (share of high pain predicted too low), n_units (high units), missed (of them), by_person (by participant: n_units, missed) |
+| participants | metric (mae or error_rate) · adaptations: rows of · rows, one of each person: participant, units, events (null without an event), neutral_seconds (null if not used or not known), labels and error (lists, in the order of `adaptations`) · worst: rows of of, participants (at most ten, the worst first) · neutral_reason · reason (why single people have no interval) |
+| missed | rows: of, definition, from, below (null: below the cut), number (share of high pain predicted too low), n_units (high units), missed (of them), by_person (rows of participant, n_units, missed) |
 | sample_size | rows: of, metric, what (value, or difference to `none`), people (10 to 200), low, high, width (expected), between_people, n_participants, detectable (difference found with power 80 %; null for values), reason |
 """  # noqa: E501
 

@@ -117,7 +117,7 @@ def missed_entry(parts: Parts, highest: float) -> Iterator[dict[str, Any]]:
     for key, table in parts.tables.items():
         if parts.since is None or (parts.threshold is not None and highest <= parts.threshold):
             reason = parts.reason if parts.since is None else "no rating lies above the threshold"
-            empty = {"definition": None, "from": None, "below": None, "missed": None, "by_person": {}}
+            empty = {"definition": None, "from": None, "below": None, "missed": None, "by_person": []}
             yield {**of(key), **empty, **null(reason)}
             continue
         below = parts.threshold

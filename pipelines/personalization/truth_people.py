@@ -140,8 +140,9 @@ def participants(parts: Parts, plan: Plan) -> dict[str, Any]:
     labels = {key: _labels(table) for key, table in parts.tables.items()}
     counts = np.mean([event_sums(units, parts.since if parts.since is not None else np.inf) for units in first], axis=0)
     neutral = _neutral_seconds(plan, parts.timed)
-    rows = {
-        str(name): {
+    rows = [
+        {
+            "participant": str(name),
             "units": float(counts[i, 1]),
             "events": None if parts.since is None else float(counts[i, 0]),
             "neutral_seconds": neutral.get(name, 0.0) if isinstance(neutral, dict) else None,
@@ -149,7 +150,7 @@ def participants(parts: Parts, plan: Plan) -> dict[str, Any]:
             "error": [float(errors[key][i]) for key in keys],
         }
         for i, name in enumerate(names)
-    }
+    ]
     worst = [
         {**of(key), "participants": [names[i] for i in np.argsort(-errors[key], kind="stable")[:WORST]]} for key in keys
     ]

@@ -141,12 +141,12 @@ def test_everybody_has_a_row_and_the_worst_are_named(numeric):
     assert [row["adaptation"] for row in people["adaptations"]] == ["none", "reference", "ridge"]
     own = predictions[predictions["adaptation"] == "ridge"]
     error = (own["truth"] - own["prediction"]).abs().groupby(own["participant"]).mean()
-    assert [row["error"][2] for row in people["rows"].values()] == pytest.approx(error.tolist())
-    assert [row["labels"] for row in people["rows"].values()] == [[0.0, 0.0, 3.0]] * 12
-    assert {row["neutral_seconds"] for row in people["rows"].values()} == {2.0}
-    assert list(people["rows"]) == error.index.tolist()
+    assert [row["error"][2] for row in people["rows"]] == pytest.approx(error.tolist())
+    assert [row["labels"] for row in people["rows"]] == [[0.0, 0.0, 3.0]] * 12
+    assert {row["neutral_seconds"] for row in people["rows"]} == {2.0}
+    assert [row["participant"] for row in people["rows"]] == error.index.tolist()
     assert people["worst"][2]["participants"] == error.sort_values(ascending=False).index[:10].tolist()
-    assert sum(row["events"] for row in people["rows"].values()) == entries["event"]["events"]
+    assert sum(row["events"] for row in people["rows"]) == entries["event"]["events"]
 
 
 def test_missed_pain_is_high_in_the_units_of_the_scale(numeric):
@@ -195,7 +195,7 @@ def test_without_an_event_every_entry_says_why(problem, options, reason):
         assert {row["reason"] for row in entries[name]} == {reason}, name
         assert {row["value"] for row in entries[name]} == {None}
     assert entries["event"]["reason"] == reason
-    assert all(row["events"] is None for row in entries["participants"]["rows"].values())
+    assert all(row["events"] is None for row in entries["participants"]["rows"])
 
 
 def test_a_threshold_above_everything_leaves_one_class():

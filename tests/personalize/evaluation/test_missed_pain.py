@@ -29,8 +29,8 @@ def test_missed_high_pain_is_counted_by_person():
     assert found["value"] == pytest.approx(low.sum() / high.sum())
     left = [low[units.code != i].sum() / high[units.code != i].sum() for i in range(10)]
     assert (found["low"], found["high"]) == pytest.approx(jackknife_interval(found["value"], np.array(left), "logit"))
-    for name, row in found["by_person"].items():
-        own = units.names[units.code] == name
+    for row in found["by_person"]:
+        own = units.names[units.code] == row["participant"]
         assert (row["n_units"], row["missed"]) == (high[own].sum(), low[own].sum())
     check_interval(found, found["value"], "missed")
 
@@ -40,7 +40,7 @@ def test_people_without_high_pain_do_not_count_and_without_any_there_is_a_reason
     calm = units._replace(truth=np.where(units.code < 7, 1.0, units.truth))
     assert missed_high([calm], 8.0, 4.0)["n_participants"] == len(missed_high([calm], 8.0, 4.0)["by_person"]) == 3
     nobody = missed_high([units], 11.0, 4.0)
-    assert (nobody["value"], nobody["reason"], nobody["by_person"]) == (None, "no unit is rated 11 or more", {})
+    assert (nobody["value"], nobody["reason"], nobody["by_person"]) == (None, "no unit is rated 11 or more", [])
 
 
 def test_of_probabilities_each_unit_has_its_cut():
