@@ -31,7 +31,7 @@ def forget_in_run(run: Path, person: Person) -> Change | None:
     return Change(
         run,
         f"{len(rows)} rows of predictions and features, {len(files)} files, {len(lines)} mentions in results",
-        lambda new: copy_without(run, new, partial(_is_theirs, person), partial(_edit, person)),
+        lambda new: copy_without(run, new, partial(_is_dropped, person, _reports(run, person)), partial(_edit, person)),
         lambda new: [*rows_below(new, person), *_files(new, person), *_mentions(new, person)],
     )
 
@@ -54,7 +54,19 @@ def what_was_learnt(run: Path, person: Person) -> str | None:
 
 
 def _files(run: Path, person: Person) -> list[str]:
-    return [path.relative_to(run).as_posix() for path in run.rglob("*") if _is_theirs(person, path)]
+    reports = _reports(run, person)
+    return [path.relative_to(run).as_posix() for path in run.rglob("*") if _is_dropped(person, reports, path)]
+
+
+def _is_dropped(person: Person, reports: set[Path], path: Path) -> bool:
+    return path in reports or _is_theirs(person, path)
+
+
+def _reports(run: Path, person: Person) -> set[Path]:
+    """Pages that show the person, with what lies beside them; `wince report` makes them again without."""
+    pages = [page for page in run.rglob("*.htm*") if person.mention.search(page.read_text(errors="replace"))]
+    beside = [(page, page.with_suffix(".json"), page.with_name(f"{page.stem}_figures")) for page in pages]
+    return {path for paths in beside for path in paths if path.exists()}
 
 
 def _is_theirs(person: Person, path: Path) -> bool:
@@ -88,6 +100,11 @@ def _without(value: Any, person: Person) -> Any:
     if isinstance(value, dict):
         return {key: _without(each, person) for key, each in value.items() if not person.mention.fullmatch(key)}
     if isinstance(value, list):
-        kept = [each for each in value if not (isinstance(each, str) and person.mention.fullmatch(each))]
-        return [_without(each, person) for each in kept]
+        return [_without(each, person) for each in value if not _names(each, person)]
     return person.mention.sub(GONE, value) if isinstance(value, str) else value
+
+
+def _names(value: Any, person: Person) -> bool:
+    """Whether an entry of a list is the person's name, or a row of the person."""
+    name = value.get("participant") if isinstance(value, dict) else value
+    return isinstance(name, str) and bool(person.mention.fullmatch(name))

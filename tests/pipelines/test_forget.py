@@ -133,6 +133,22 @@ def test_all_kinds_in_one_folder_and_the_runs_that_cannot_be_cleaned(tmp_path, c
         forget("sub-01", [clips, everything / "features.parquet", everything / "cohort"])
 
 
+def test_rows_of_results_and_the_reports_that_show_them_go(tmp_path):
+    run = make_run(tmp_path / "personal", {"cohort": "people"}, PEOPLE)
+    rows = [{"participant": who, "units": 3} for who in PEOPLE]
+    (run / "results.json").write_text(json.dumps({"participants": {"rows": rows, "worst": ["sub-01", "sub-02"]}}))
+    for name, text in {"report": "about sub-01", "other": "about sub-010"}.items():
+        (run / f"{name}.html").write_text(f"<p>{text}</p>")
+        (run / f"{name}.json").write_text("{}")
+        (run / f"{name}_figures").mkdir()
+        (run / f"{name}_figures" / "per_person.png").write_bytes(b"")
+    assert forget("sub-01", [run]) == 0
+    left = json.loads((run / "results.json").read_text())["participants"]
+    assert left == {"rows": rows[1:], "worst": ["sub-02"]}
+    assert sorted(path.name for path in run.glob("other*")) == ["other.html", "other.json", "other_figures"]
+    assert not list(run.glob("report*"))
+
+
 def test_private_clips_forget_with_their_key_only(tmp_path):
     key = tmp_path / "key"
     clips = make_clips(tmp_path / "clips", private=key)
