@@ -28,7 +28,7 @@ from pipelines.personalization.inputs import Inputs, people_record, ratings_chec
 from pipelines.personalization.shown import SHOWN
 from pipelines.personalization.text import format_results, primary_rows
 from pipelines.pretrained import find_pretrained, last_step
-from pipelines.report.summary import most_adapted
+from pipelines.report.words import most_adapted
 from pipelines.run_folder import write_json
 from pipelines.step_features import Embedder, Sample, clips_checksum
 from pretrain.errors import RunFailure, UserError

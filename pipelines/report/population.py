@@ -2,58 +2,50 @@
 
 from typing import Any
 
-from personalize.evaluation.rows import primary_pooling
-from pipelines.population.text import cell, grid_of
-from pipelines.report import figures
-from pipelines.report.summary import Comparison, PersonalRun, label, shown
+from pipelines.report.content import MOST_PEOPLE
+from pipelines.report.summary import shown
+from pipelines.report.words import head, metric_name
 
 LIMITS = {"value": ("value", "low", "high"), "difference": ("difference", "difference_low", "difference_high")}
+TABLES = 2
+"""So many metrics have tables."""
 
 
-def is_population(run: PersonalRun) -> bool:
-    """Whether a run climbed the ladder of a new population."""
-    return "population" in run.results
+def ladders(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the page shows of each run that climbed the ladder of a new population."""
+    runs = [run for run in report["runs"] if "population" in run["results"]]
+    return [{"anchor": f"ladder-{i}", **_ladder(run["name"], run["results"])} for i, run in enumerate(runs)]
 
 
-def against_zero_shot(run: PersonalRun) -> list[Comparison]:
-    """Every rung at every number of labelled people against zero-shot."""
-    rows, system, found = run.results["comparisons"], run.results["metrics"][0]["system"], []
-    for name in dict.fromkeys(row["a"]["adaptation"] for row in rows):
-        own = [row for row in rows if row["a"]["adaptation"] == name]
-        primary = primary_pooling(own)
-        best = {row["metric"]: row for row in own if row["pooling"] == primary[row["metric"]]}
-        found.append(Comparison(label((system, name, 0)), label((system, "none", 0)), best))
-    return found
-
-
-def section(run: PersonalRun) -> dict[str, Any]:
-    """What the page shows of a run."""
-    results, metrics = run.results, shown([run])
-    tables = []
-    for metric, name in [*metrics.items()][:2]:
-        rows = [row for row in results["population"] if row["metric"] == metric]
-        for what, limits in LIMITS.items():
-            kept = [row for row in rows if what == "value" or (row["rung"], row["labelled"]) != ("none", 0)]
-            if kept:
-                sizes, lines = grid_of(kept, *limits)
-                tables.append((name if what == "value" else f"{name[:-2]}, difference to zero-shot", sizes, lines))
+def _ladder(name: str, results: dict[str, Any]) -> dict[str, Any]:
     shift = results["shift"]
     people = sorted(shift["participants"].items(), key=lambda item: -item[1]["distance"])
-    expected = [row for row in shift["expected"] if row["width"] is not None]
     return {
-        "name": results["metrics"][0]["system"],
-        "cohorts": (results["metrics"][0]["train_cohort"], results["metrics"][0]["cohort"]),
+        "name": name,
+        "first": results["metrics"][0],
         "counts": results["counts"],
-        "tables": tables,
+        "tables": [
+            _table(results["population"], metric, what) for metric in shown(results)[:TABLES] for what in LIMITS
+        ],
         "shift": shift,
-        "people": people,
-        "separation": cell(shift["separation"], *LIMITS["value"]),
-        "expected": expected,
+        "people": people[:MOST_PEOPLE],
+        "expected": [row for row in shift["expected"] if row["width"] is not None],
     }
 
 
-def ladder_figure(run: PersonalRun) -> bytes:
-    """The first metric by number of people labelled."""
-    metric, name = next(iter(shown([run]).items()))
-    rows = [row for row in run.results["population"] if row["metric"] == metric]
-    return figures.ladder_curve(rows, name)
+def _table(rows: list[dict[str, Any]], metric: str, what: str) -> dict[str, Any]:
+    """Rows of a metric, or of its difference to zero-shot, by rung and by how many people were labelled."""
+    zero = ("none", 0)
+    kept = [r for r in rows if r["metric"] == metric and (what == "value" or (r["rung"], r["labelled"]) != zero)]
+    lines: dict[str, dict[int, dict[str, Any]]] = {}
+    for row in kept:
+        lines.setdefault(row["rung"], {})[row["labelled"]] = row
+    sizes = {int(row["labelled"]): row["labelled"] for row in kept}
+    title = head(metric) if what == "value" else f"{metric_name(metric)}, difference to zero-shot"
+    return {
+        "title": title,
+        "sizes": [sizes[size] for size in sorted(sizes)],
+        "lines": lines,
+        "ends": LIMITS[what],
+        "sign": what == "difference",
+    }

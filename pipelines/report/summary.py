@@ -1,8 +1,6 @@
 """What runs say, gathered for the page and the terminal: rows with intervals, and paired differences."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,231 +9,191 @@ import pandas as pd
 from personalize.evaluation.baselines import NO_FACE
 from personalize.evaluation.comparison import paired_difference
 from personalize.evaluation.metrics import LOWER_IS_BETTER
-from personalize.evaluation.rows import POOLINGS, RowError, check_interval, check_rows, primary_pooling
+from personalize.evaluation.rows import POOLINGS, primary_pooling
 from pipelines.personalization.results import adaptations_of
-from pipelines.personalization.shown import SHOWN as METRICS_OF
+from pipelines.personalization.shown import SHOWN
 from pipelines.personalization.text import ordinal, primary_rows
-from pretrain.errors import RunFailure, UserError
+from pipelines.report.numbers import interval_text
+from pipelines.report.read import PersonalRun, read_personal
+from pipelines.report.words import Key, head, key_of, label, marks, metric_name, most_adapted
+from pretrain.errors import UserError
 
-HEADS = {
-    "mae": "MAE ↓",
-    "ccc": "CCC ↑",
-    "pcc": "PCC ↑",
-    "auroc": "AUROC ↑",
-    "accuracy": "accuracy ↑",
-    "balanced_accuracy": "balanced accuracy ↑",
-    "f1_macro": "F1 (macro) ↑",
-    "brier": "Brier score ↓",
-    "kappa_quadratic": "quadratic κ ↑",
-}
-"""Metrics of the tables; the arrow says which way is better."""
-ADAPTATIONS = {
-    "none": "population model",
-    "reference": "neutral reference",
-    "normalise": "standardised per person",
-    "normalise_all": "standardised per person, transductive",
-    "ridge": "personalised",
-    "reference+ridge": "neutral reference + personalised",
-    "normalise+ridge": "standardised per person + personalised",
-    "participant_prior": "own labels only, no face",
-    "majority": "mean or commonest class of other people",
-    "elapsed_time": "nothing but the time",
-    "pspi": "PSPI formula",
-    "permuted_within": "population model of labels permuted within people",
-    "permuted_across": "population model of labels permuted over people",
-    "participant_oracle": "mean of the person's own test labels",
-    "previous_label": "the label before",
-}
-
-Key = tuple[str, str, int]
-"""system, adaptation, k."""
+Named = Sequence[tuple[str, dict[str, Any]]]
+"""Results by the name of their run; those of `report.json` do as well, whose numbers know where they stand."""
 
 
-@dataclass(frozen=True)
-class PersonalRun:
-    """A finished `wince personalize` run."""
+def names_of(runs: Sequence[PersonalRun]) -> list[str]:
+    """What the runs are called: their features, with the cohort where that tells them apart.
 
-    folder: Path
-    config: dict[str, Any]
-    results: dict[str, Any]
-    predictions: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """System a against system b on the same people and units."""
-
-    a: str
-    b: str
-    by_metric: dict[str, dict[str, Any]]
-
-    def verdict(self, metric: str) -> str:
-        """better, worse or not shown: whether the interval of the difference excludes 0, and on which side."""
-        row = self.by_metric[metric]
-        if row["difference"] is None:
-            return "undefined"
-        if row["low"] <= 0 <= row["high"]:
-            return "not shown"
-        return "better" if (row["high"] < 0) == (metric in LOWER_IS_BETTER) else "worse"
-
-
-def shown(runs: Sequence[PersonalRun]) -> dict[str, str]:
-    """Metrics of the tables and what they are called: those of the first run's kind of target."""
-    kind = runs[0].results["target"]["metrics"] if runs else "numeric"
-    return {metric: HEADS[metric] for metric in METRICS_OF[kind]}
-
-
-def read_personal(folder: Path) -> PersonalRun:
-    """Reads a run; refuses one with a number that lacks its interval.
-
-    Raises `UserError` when the folder is no personalize run, `RunFailure` when its rows may not be shown.
+    Raises `UserError` when two runs have features of one name and one cohort.
     """
-    try:
-        results = json.loads((folder / "results.json").read_text())
-        config = json.loads((folder / "config.json").read_text())["config"]
-        predictions = pd.read_parquet(folder / "predictions.parquet")
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{folder} is not a finished run of `wince personalize`: {error}") from error
-    try:
-        check_rows(results["metrics"])
-        for row in results["comparisons"]:
-            check_interval(row, row["difference"], f"comparison {row['a']} {row['b']} {row['metric']}")
-    except RowError as error:
-        raise RunFailure(f"{folder / 'results.json'}: {error}") from error
-    return PersonalRun(folder, config, results, predictions)
+    about = [(run.results["metrics"][0]["system"], run.results["metrics"][0]["cohort"]) for run in runs]
+    systems = [system for system, _ in about]
+    for run, each in zip(runs, about, strict=True):
+        if about.count(each) > 1:
+            raise UserError(f"{run.folder}: another run has features named {each[0]!r} too; name the feature files "
+                            "apart")  # fmt: skip
+    return [f"{s} ({cohort})" if systems.count(s) > 1 else s for s, cohort in about]
 
 
-def label(key: Key) -> str:
-    """What a row is called: features, adaptation, labels used."""
-    system, adaptation, k = key
-    name = ADAPTATIONS.get(adaptation, adaptation) + (f", k = {k}" if k else "")
-    return name if adaptation in NO_FACE else f"{system}: {name}"
+def shown(results: dict[str, Any]) -> tuple[str, ...]:
+    """The metrics of the tables."""
+    return SHOWN[results["target"]["metrics"]]
 
 
-def table(runs: Sequence[PersonalRun]) -> dict[str, dict[str, dict[str, Any]]]:
-    """label -> metric -> row, in the order of the runs; a row that no features enter stands once.
+def table(named: Named) -> list[dict[str, Any]]:
+    """A line for each system of each run: label, marks, primary row of each metric, and the other pooling's.
 
-    Raises `UserError` when two runs have features of one name, whose rows could not be told apart.
+    A line that no features enter stands once, if all runs are of one cohort. Keys: label, marks, primary, other, key.
     """
-    systems = [run.results["metrics"][0]["system"] for run in runs]
-    for folder, system in zip([run.folder for run in runs], systems, strict=True):
-        if systems.count(system) > 1:
-            raise UserError(f"{folder}: another run has features named {system!r} too; name the feature files apart")
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    metrics = shown(runs)
-    for row in (row for run in runs for row in primary_rows(run.results["metrics"])):
-        if row["metric"] in metrics and row["subgroup"] is None:
-            name = " ".join([label((row["system"], row["adaptation"], row["k"])), *marks(row)])
-            found.setdefault(name, {}).setdefault(row["metric"], row)
+    one_cohort = len({results["metrics"][0]["cohort"] for _, results in named}) == 1
+    lines: dict[str, dict[str, Any]] = {}
+    for name, results in named:
+        primary = {id(row) for row in primary_rows(results["metrics"])}
+        for row in (row for row in results["metrics"] if row["subgroup"] is None):
+            alone = len(named) == 1 or (one_cohort and row["adaptation"] in NO_FACE)
+            text = label((name, row["adaptation"], row["k"]), system=False)
+            text = text if alone else f"{name}: {text}"
+            new = {"label": text, "marks": marks(row), "key": key_of(row), "primary": {}, "other": {}}
+            line = lines.setdefault(" ".join([text, *marks(row)]), new)
+            line["primary" if id(row) in primary else "other"].setdefault(row["metric"], row)
+    first = {line["key"][:2]: place for place, line in reversed([*enumerate(lines.values())])}
+    return sorted(lines.values(), key=lambda line: (first[line["key"][:2]], line["key"][2]))
+
+
+def pairs(rows: Sequence[dict[str, Any]], named: Named) -> list[dict[str, Any]]:
+    """Rows of paired differences by pair: labels a and b, and of each metric the primary row.
+
+    Keys: a, b, by_metric, main (against the population model, or made for the report).
+    """
+    found = []
+    for a, b in dict.fromkeys((_side(row["a"], named), _side(row["b"], named)) for row in rows):
+        own = [row for row in rows if (_side(row["a"], named), _side(row["b"], named)) == (a, b)]
+        primary = primary_pooling(own)
+        best = {row["metric"]: row for row in own if row["pooling"] == primary[row["metric"]]}
+        main = "run" in own[0]["a"] or own[0]["b"]["adaptation"] == "none"
+        found.append({"a": a, "b": b, "main": main, "by_metric": best})
     return found
 
 
-def marks(row: dict[str, Any]) -> list[str]:
-    """Words that no number of a row goes without."""
-    words = {"LEAKY": row["leaky"], "ORACLE": row["oracle"]}
-    words |= {word: word in row["protocol"] for word in ("order: none", "transductive")}
-    return [word for word, holds in words.items() if holds]
+def _side(side: dict[str, Any], named: Named) -> str:
+    """The label of a side; a rung of a new population has neither system nor k."""
+    key = (side.get("run") or side.get("system") or named[0][0], side["adaptation"], side.get("k", 0))
+    return label(key, system=len(named) > 1)
 
 
-def comparisons(runs: Sequence[PersonalRun]) -> tuple[list[Comparison], list[str]]:
-    """The paired differences that answer the questions, and notes on those that could not be made.
+def verdict(row: dict[str, Any]) -> str:
+    """better, worse or not shown: whether the interval of the difference excludes 0, and on which side."""
+    if row["difference"] is None:
+        return "undefined"
+    if row["low"] <= 0 <= row["high"]:
+        return "not shown"
+    return "better" if (row["high"] < 0) == (row["metric"] in LOWER_IS_BETTER) else "worse"
 
-    Within the first run: is adapting worth anything? Between runs: does the first run's encoder beat the other
-    features, adapted alike?
+
+def further_comparisons(runs: Sequence[PersonalRun]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Paired differences that no run has of itself, as rows like theirs, and notes on those that cannot be made.
+
+    Within the first run: what adapts most against the person's labels alone, that see no face. Between runs: the first
+    run's features against the others', adapted alike.
     """
-    first = runs[0]
+    first, names = runs[0], names_of(runs)
     own = adaptations_of(first.predictions)
-    pairs = [(a, b) for a, b in _own_pairs(list(own)) if b in own] if "population" not in first.results else []
-    done = [_compare(own[a], own[b], label(a), label(b), first) for a, b in pairs]
-    notes = []
-    for other in runs[1:]:
-        theirs = {key[1:]: (key, part) for key, part in adaptations_of(other.predictions).items()}
-        for key in (k for k in own if k[1] not in NO_FACE and k[1:] in theirs):
-            if key[1] not in ("none", most_adapted(list(own))[1]):
-                continue
-            other_key, part = theirs[key[1:]]
+    if "population" in first.results:
+        own = {key: part for key, part in own.items() if key[1] == "none"}
+    found, notes, most = [], [], most_adapted(list(own))
+    if (alone := (most[0], "participant_prior", most[2])) in own:
+        found += _compare(own[most], own[alone], (names[0], *most[1:]), (names[0], *alone[1:]), first)
+    for name, other in zip(names[1:], runs[1:], strict=True):
+        if why := _apart(first, other):
+            notes.append(f"{names[0]} and {name}: {why}, so no paired difference can be made")
+            continue
+        theirs = {key[1:]: part for key, part in adaptations_of(other.predictions).items()}
+        for key in [k for k in own if k[1:] in theirs and k[1] not in NO_FACE and k in (most, (k[0], "none", 0))]:
             try:
-                done.append(_compare(own[key], part, label(key), label(other_key), first))
+                found += _compare(own[key], theirs[key[1:]], (names[0], *key[1:]), (name, *key[1:]), first)
             except UserError as error:
-                notes.append(f"{label(key)} against {label(other_key)}: {error}")
-    return done, notes
+                notes.append(f"{label((names[0], *key[1:]))} against {name}: {error}")
+    return found, notes
 
 
-def about_people(run: PersonalRun) -> str | None:
+def _apart(first: PersonalRun, other: PersonalRun) -> str | None:
+    """Why two runs cannot be compared at all."""
+    for key, what in (("cohort", "cohorts"), ("target", "targets")):
+        a, b = (run.results["metrics"][0][key] for run in (first, other))
+        if a != b:
+            return f"different {what} ({a}; {b})"
+    a, b = (run.results["target"]["metrics"] for run in (first, other))
+    return None if a == b else f"targets of different kinds ({a}; {b})"
+
+
+def _compare(a: pd.DataFrame, b: pd.DataFrame, key_a: Key, key_b: Key, run: PersonalRun) -> list[dict[str, Any]]:
+    kind, config = run.results["target"]["metrics"], run.config
+    options = {"threshold": config["threshold"], "draws": config["draws"], "seed": config["seed"], "kind": kind}
+    a_side, b_side = (dict(zip(("run", "adaptation", "k"), key, strict=True)) for key in (key_a, key_b))
+    return [
+        {"a": a_side, "b": b_side, **paired_difference(a, b, metric, pooling=pooling, **options)}
+        for metric in SHOWN[kind]
+        for pooling in POOLINGS
+    ]
+
+
+def about_people(name: str, results: dict[str, Any]) -> str | None:
     """What a reader has to know of who was tested: development people, or the same test people as before."""
-    if best := run.results.get("chosen"):
-        return (f"{run.folder.name}: development people only, and step {best['step']} was chosen on them: "
-                "these numbers flatter it; score it once on the test people")  # fmt: skip
-    final = run.results.get("evaluation")
+    if best := results.get("chosen"):
+        return (f"{name}: development people only, and step {best['step']} was chosen on them: these numbers flatter "
+                "it; score it once on the test people")  # fmt: skip
+    final = results.get("evaluation")
     if final and final["times"] > 1:
-        return f"{run.folder.name}: evaluated on these people for the {ordinal(final['times'])} time"
+        return f"{name}: evaluated on these people for the {ordinal(final['times'])} time"
     return None
 
 
-def _own_pairs(keys: Sequence[Key]) -> list[tuple[Key, Key]]:
-    system = keys[0][0]
-    best, population = most_adapted(keys), (system, "none", 0)
-    others = [k for k in keys if k not in (best, population)]
-    return [(best, population), *((best, k) for k in others), *((k, population) for k in others if k[1] not in NO_FACE)]
-
-
-def most_adapted(keys: Sequence[Key]) -> Key:
-    """The system with the most adaptation steps and labels."""
-    return max((k for k in keys if k[1] not in NO_FACE), key=lambda k: (k[1].count("+"), k[2]))
-
-
-def _compare(a: pd.DataFrame, b: pd.DataFrame, name_a: str, name_b: str, run: PersonalRun) -> Comparison:
-    kind, config = run.results["target"]["metrics"], run.config
-    options = {"threshold": config["threshold"], "draws": config["draws"], "seed": config["seed"], "kind": kind}
-    found = {
-        metric: {pooling: paired_difference(a, b, metric, pooling=pooling, **options) for pooling in POOLINGS}
-        for metric in METRICS_OF[kind]
-    }
-    primary = primary_pooling([row for rows in found.values() for row in rows.values()])
-    return Comparison(name_a, name_b, {metric: rows[primary[metric]] for metric, rows in found.items()})
-
-
-def cell(row: dict[str, Any] | None, column: str = "value") -> str:
-    """A number with its interval, or that there is none; a star where it is of all units pooled."""
-    if row is None or row[column] is None:
-        return "undefined"
-    sign = "+" if column == "difference" else ""
-    pooled = " *" if row["pooling"] != POOLINGS[0] else ""
-    return f"{row[column]:{sign}.2f} [{row['low']:{sign}.2f}, {row['high']:{sign}.2f}]{pooled}"
-
-
-def headline(folders: Sequence[Path]) -> str:
-    """The table and the paired differences as text for a terminal."""
-    runs = [read_personal(folder) for folder in folders]
-    metrics = shown(runs)
-    rows = {name: [cell(r.get(m)) for m in metrics] for name, r in table(runs).items()}
-    people = max(r["n_participants"] for r in runs[0].results["metrics"])
-    about = f"held-out people: {people}; mean over people (* pooled) [95 % interval over people]"
-    lines = [about, *_aligned(rows, metrics)]
-    found, notes = comparisons(runs)
-    changes = {f"{c.a} − {c.b}": [cell(c.by_metric[m], "difference") for m in metrics] for c in found}
-    lines += ["", "paired differences", *_aligned(changes, metrics)]
-    lines += ["", *(sentence(c) for c in found if c.b != c.a), *notes]
-    return "\n".join(lines)
-
-
-def sentence(comparison: Comparison) -> str:
+def sentence(pair: dict[str, Any]) -> str:
     """What a comparison shows by the first of its metrics, in words."""
-    metric = next(iter(comparison.by_metric))
-    verdict = comparison.verdict(metric)
+    metric, row = next(iter(pair["by_metric"].items()))
     words = {
         "better": "is better than",
         "worse": "is WORSE than",
         "not shown": "is not shown to differ from",
         "undefined": "cannot be compared with",
     }
-    return f"{comparison.a} {words[verdict]} {comparison.b} ({HEADS[metric][:-2]})"
+    return f"{pair['a']} {words[verdict(row)]} {pair['b']} ({metric_name(metric)})"
 
 
-def _aligned(rows: dict[str, list[str]], heads: dict[str, str]) -> list[str]:
-    width = max(map(len, rows)) + 2
-    columns = [max(len(c) for c in [head, *cells]) + 2 for head, cells in zip(heads.values(), zip(*rows.values()))]  # noqa: B905
-    lines = [" " * width + "".join(f"{h:<{w}}" for h, w in zip(heads.values(), columns, strict=True))]
+def headline(folders: Sequence[Path]) -> str:
+    """The table and the paired differences as text for a terminal."""
+    runs = [read_personal(folder) for folder in folders]
+    named = list(zip(names_of(runs), [run.results for run in runs], strict=True))
+    metrics = shown(runs[0].results)
+    rows = {
+        " ".join([line["label"], *line["marks"]]): [_cell(line["primary"].get(m), "value") for m in metrics]
+        for line in table(named)
+    }
+    people = max(row["n_participants"] for row in runs[0].results["metrics"])
+    about = f"held-out people: {people}; mean over people (* pooled) [95 % interval over people]"
+    further, notes = further_comparisons(runs)
+    found = pairs([*runs[0].results["comparisons"], *further], named)
+    changes = {
+        f"{pair['a']} \N{MINUS SIGN} {pair['b']}": [_cell(pair["by_metric"].get(m), "difference") for m in metrics]
+        for pair in found
+    }
+    notes += [note for name, results in named if (note := about_people(name, results))]
+    lines = [about, *_aligned(rows, metrics), "", "paired differences", *_aligned(changes, metrics), ""]
+    return "\n".join([*lines, *map(sentence, found), *notes])
+
+
+def _cell(row: dict[str, Any] | None, column: str) -> str:
+    if row is None:
+        return "undefined"
+    return interval_text(row, column, column == "difference") + (" *" if row["pooling"] != POOLINGS[0] else "")
+
+
+def _aligned(rows: dict[str, list[str]], metrics: Sequence[str]) -> list[str]:
+    heads = [head(metric) for metric in metrics]
+    width = max(map(len, rows), default=0) + 2
+    columns = [max(map(len, column)) + 2 for column in zip(heads, *rows.values(), strict=True)]
+    lines = [" " * width + "".join(f"{text:<{w}}" for text, w in zip(heads, columns, strict=True))]
     for name, cells in rows.items():
-        lines.append(f"{name:<{width}}" + "".join(f"{c:<{w}}" for c, w in zip(cells, columns, strict=True)))
+        lines.append(f"{name:<{width}}" + "".join(f"{text:<{w}}" for text, w in zip(cells, columns, strict=True)))
     return [line.rstrip() for line in lines]

@@ -152,7 +152,7 @@ def test_ratings_of_test_people_are_never_opened(scored, run, drawn_clips, tmp_p
 def test_report_draws_the_curve(scored, tmp_path):
     assert write_report([scored], tmp_path / "report.html") == 0
     page = (tmp_path / "report.html").read_text()
-    assert 'alt="Over pretraining steps: MAE of development people"' in page
+    assert 'alt="Over pretraining steps: MAE of development people: ' in page
     assert "was chosen on them" in page
     assert (tmp_path / "report_figures" / "checkpoints.png").read_bytes()[:4] == b"\x89PNG"
 
