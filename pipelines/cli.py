@@ -164,6 +164,9 @@ def build_parser() -> argparse.ArgumentParser:
     who.add_argument("--participant", metavar="P", help="whose model, such as sub-01")
     who.add_argument("--population", action="store_true", help="the model for people whom the run does not know")
     c.add_argument("--encoder", type=Path, metavar="RUN", help="where the encoder's run now lies, if it was moved")
+    c.add_argument(
+        "--rest", type=float, nargs=2, metavar=("FROM", "TO"), help="when the person rests, in seconds (marked_rest)"
+    )
     c.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file")
 
     c = _add(commands, "report", _report, "one page from several runs, side by side")
@@ -328,7 +331,8 @@ def _check_together(args: argparse.Namespace) -> None:
 def _predict(args: argparse.Namespace, changes: dict[str, str]) -> int:
     from pipelines.predicting import predict
 
-    return predict(args.personal, args.video, participant=args.participant, out=args.out, encoder=args.encoder)
+    options = {"encoder": args.encoder, "rest": tuple(args.rest) if args.rest else None}
+    return predict(args.personal, args.video, participant=args.participant, out=args.out, **options)
 
 
 def _report(args: argparse.Namespace, changes: dict[str, str]) -> int:

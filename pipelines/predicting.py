@@ -13,9 +13,11 @@ from jaxtyping import Float
 
 from personalize.adaptation.files import ENDING, Person, load_person, person_file
 from personalize.adaptation.names import parts
-from personalize.adaptation.reference import minus_reference
 from personalize.cohorts.columns import floats
 from personalize.cohorts.identity import same_person_key
+from personalize.protocols.cells import level
+from personalize.protocols.neutral import Neutral, first_seconds, lowest_predicted, marked_rest, minus_neutral
+from personalize.protocols.plan import finite_rows
 from pipelines.embedding import Encoder, embed_tracks
 from pipelines.personalization.people import FOLDER, POPULATION
 from pipelines.prepare import prepare
@@ -26,26 +28,36 @@ from pretrain.footage.manifest import read_manifest
 from pretrain.training.start import Source
 
 LEVEL = 0.95
-SECONDS = 2.0
-"""Of a recording's beginning that are its neutral moment, where the run found that in another way."""
+Rest = tuple[float, float]
+"""Seconds of a film from which to which the person rests."""
 
 
-def predict(run: Path, video: Path, *, participant: str | None, out: Path, encoder: Path | None = None) -> int:
+def predict(
+    run: Path,
+    video: Path,
+    *,
+    participant: str | None,
+    out: Path,
+    encoder: Path | None = None,
+    rest: Rest | None = None,
+) -> int:
     """Prepares and embeds a video as the run's clips were, and writes what the person's model says of every clip.
 
-    `participant` None is the population's model; `encoder` is where the pretraining run lies, if it was moved. Columns:
-    track, t0, t1, prediction, low, high (95 % predictive interval of a new label), se; for classes the name of the most
-    probable one, no interval, and a probability of each. Returns the exit code; raises `UserError` for a run that
-    cannot read videos, another encoder, a person unknown or a video without a whole clip, `RunFailure` for a video
-    without a face, or that cannot be read.
+    `participant` None is the population's model; `encoder` is where the pretraining run lies, if it was moved; `rest`
+    is the neutral moment, for runs that took it from marked ones. Columns: track, t0, t1, prediction, low, high (95 %
+    predictive interval of a new label), se; for classes the name of the one that is called, no interval, a probability
+    of each, and of two the cut from which on the second is called. Returns the exit code; raises `UserError` for a run
+    that cannot read videos or whose neutral moment a film does not have, another encoder, a person unknown or a video
+    without a whole clip, `RunFailure` for a video without a face, or that cannot be read.
     """
     if out.suffix not in (".csv", ".parquet"):
         raise UserError(f"--out {out}: must end with .csv or .parquet")
     if out.exists():
         raise UserError(f"{out} exists; choose another --out")
     record = _record(run)
-    identity = record["inputs"]["encoder"]
+    identity, neutral = record["inputs"]["encoder"], record["config"]["neutral"]
     person = load_person(_file_of(run, participant), encoder=f"{identity['fingerprint']:08x}")
+    check_neutral(person, neutral, rest)
     source = _source(run, identity, encoder)
     network = Encoder(source.config)
     params, found = network.read(source)
@@ -55,7 +67,7 @@ def predict(run: Path, video: Path, *, participant: str | None, out: Path, encod
         clips = _prepared(video, Path(scratch) / "clips", record["inputs"].get("prepared", {}))
         tracks = index_tracks(clips)
         table, said = embed_tracks(tracks, source.config.clip, network.featurizer(params, clips), clips)
-    found = predictions(table, person, record["config"]["neutral"])
+    found = predictions(table, person, neutral, rest)
     _write(found, out)
     print(f"{said}: {out}")
     if len(tracks) > 1:
@@ -63,20 +75,51 @@ def predict(run: Path, video: Path, *, participant: str | None, out: Path, encod
     return 0
 
 
-def predictions(clips: pd.DataFrame, person: Person, neutral: dict[str, Any]) -> pd.DataFrame:
+def check_neutral(person: Person, neutral: dict[str, Any], rest: Rest | None) -> None:
+    """Raises `UserError` where the model needs a neutral moment that cannot be found in a film, or none was asked."""
+    kind = neutral["kind"] if parts(person.about["adaptation"]).referenced else None
+    if kind == "label_zero":
+        raise UserError("the run took the neutral moment from labels (label_zero), of which a new film has none: "
+                        "repeat `wince personalize` with --neutral.kind first_seconds")  # fmt: skip
+    if kind == "marked_rest" and rest is None:
+        raise UserError("the run took the neutral moment from marked rests: say with --rest FROM TO, in seconds, when "
+                        "the person rests in this film")  # fmt: skip
+    if kind != "marked_rest" and rest is not None:
+        raise UserError(f"--rest is for models that take the neutral moment from a marked rest, not {kind or 'none'}")
+
+
+def predictions(clips: pd.DataFrame, person: Person, neutral: dict[str, Any], rest: Rest | None = None) -> pd.DataFrame:
     """What a person's model says of the clips of one recording, given as features with track, t0 and t1."""
     x = clips.filter([f"f{i}" for i in range(sum(name[1:].isdigit() for name in clips.columns))]).to_numpy(float)
     t0, t1 = floats(clips, "t0"), floats(clips, "t1")
     if parts(person.about["adaptation"]).referenced:
-        seconds = neutral.get("seconds", SECONDS)
-        if "seconds" not in neutral:
-            print(
-                f"the neutral moment of the run ({neutral['kind']}) is not known here: the first {seconds:g} s are it"
-            )
-        whole = np.zeros(len(x), int)
-        x = minus_reference(x, whole, t0, t1, np.asarray(np.isfinite(x).all(axis=1)), seconds)
+        x = minus_neutral(x, _neutral(x, t0, t1, person, neutral, rest))
     columns: dict[str, Any] = {"track": np.asarray(clips["track"]), "t0": t0, "t1": t1}
     return pd.DataFrame(columns | _said(person, x))
+
+
+def _neutral(
+    x: Float[np.ndarray, "n d"],
+    t0: Float[np.ndarray, "n"],
+    t1: Float[np.ndarray, "n"],
+    person: Person,
+    neutral: dict[str, Any],
+    rest: Rest | None,
+) -> Neutral:
+    """The neutral moment of a film, found as the run found those of its recordings."""
+    whole, usable = np.zeros(len(x), int), finite_rows(x)
+    if neutral["kind"] == "first_seconds":
+        return first_seconds(whole, t0, t1, usable, neutral["seconds"])
+    if neutral["kind"] == "lowest_predicted" and person.lowest is not None:
+        predicted = np.full(len(x), np.nan)
+        predicted[usable] = level(person.lowest.predict(x[usable]))
+        return lowest_predicted(whole, usable, predicted, neutral["count"])
+    check_neutral(person, neutral, rest)
+    start, end = rest or (np.nan, np.nan)
+    found = marked_rest(whole, t0, t1, usable, np.zeros(1, int), np.array([start]), np.array([end]))
+    if not found.reference.any():
+        raise UserError(f"--rest {start:g} {end:g}: no whole clip lies within")
+    return found
 
 
 def _said(person: Person, x: Float[np.ndarray, "n d"]) -> dict[str, Any]:
@@ -90,9 +133,12 @@ def _said(person: Person, x: Float[np.ndarray, "n d"]) -> dict[str, Any]:
             "se": found.se,
         }
     empty = np.full(len(x), np.nan)
-    names = [classes[int(code)] for code in found.value]
+    codes, cut = found.value, {}
+    if len(classes) == 2 and (chosen := person.about.get("cut")) is not None:
+        codes, cut = found.probability[:, 1] >= chosen, {"cut": chosen}
+    names = [classes[int(code)] for code in codes]
     each = {f"p_{name}": found.probability[:, code] for code, name in enumerate(classes)}
-    return {"prediction": names, "low": empty, "high": empty, "se": found.se, **each}
+    return {"prediction": names, "low": empty, "high": empty, "se": found.se, **each, **cut}
 
 
 def _record(run: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from personalize.adaptation.base import Adaptation, Prediction
+from personalize.adaptation.base import Adaptation, Head, Prediction
 from personalize.adaptation.normalise import Normalise
 from personalize.cohorts.identity import same_person_key
 from pretrain.errors import UserError
@@ -37,6 +37,9 @@ MADE_OF = {
     "Ordinal": "personalize.adaptation.ordinal",
     "Guard": "personalize.adaptation.guard",
     "Normalise": "personalize.adaptation.normalise",
+    "GradientAdaptation": "personalize.adaptation.gradient.adaptations",
+    "Population": "personalize.adaptation.gradient.networks",
+    "Pull": "personalize.adaptation.gradient.adaptations",
 }
 """What a file may hold, and where it is defined; nothing else is ever made from one. Of an estimator the attributes
 are kept that its `KEPT` names; a dictionary among them is by person.
@@ -57,9 +60,11 @@ class Person(NamedTuple):
     """A person's model, ready to predict."""
 
     about: dict[str, Any]
-    """The header: participant, encoder, adaptation, kind, classes, used, date."""
+    """The header: participant, encoder, adaptation, kind, classes, cut (of two classes), used, date."""
     model: Adaptation
     features: Normalise | None
+    lowest: Head | None
+    """What finds the clips that are predicted lowest, where these are the neutral moment."""
 
     def predict(self, X: Float[np.ndarray, "n d"]) -> Prediction:
         """Of features of this person."""
@@ -83,11 +88,14 @@ def save_person(
     used: Used,
     classes: Sequence[str] = (),
     features: Normalise | None = None,
+    lowest: Head | None = None,
+    cut: float | None = None,
     date: str | None = None,
 ) -> Path:
     """Writes one person's part of an adaptation that was fitted, to anybody or many; returns the file.
 
-    `encoder` is the fingerprint of what made the features, `features` a standardisation that comes before the model.
+    `encoder` is the fingerprint of what made the features, `features` a standardisation that comes before the model,
+    `lowest` what finds a neutral moment, `cut` the probability from which on the second of two classes is called.
     Raises `UserError` where the folder holds the model of someone whose name differs only in spelling.
     """
     file = person_file(folder, participant)
@@ -95,13 +103,15 @@ def save_person(
         if other != file and same_person_key(other.stem) == same_person_key(file.stem):
             raise UserError(f"{folder} holds {other.name!r}: is {participant!r} the same person?")
     arrays: dict[str, np.ndarray] = {}
-    tree = {"model": _pack(model, participant, arrays), "features": _pack(features, participant, arrays)}
+    steps = {"model": model, "features": features, "lowest": lowest}
+    tree = {name: _pack(step, participant, arrays) for name, step in steps.items()}
     about = {
         "participant": participant,
         "encoder": encoder,
         "adaptation": adaptation,
         "kind": kind,
         "classes": list(classes),
+        "cut": cut,
         "used": {**used._asdict(), "raters": list(used.raters)},
         "date": date or datetime.now(UTC).date().isoformat(),
     }
@@ -127,7 +137,7 @@ def load_person(file: Path, *, encoder: str) -> Person:
     about, tree = json.loads(header["about"]), json.loads(header["tree"])
     if about["encoder"] != encoder:
         raise UserError(f"{file} was made with encoder {about['encoder']!r} and cannot read features of {encoder!r}")
-    return Person(about, _unpack(tree["model"], arrays), _unpack(tree["features"], arrays))
+    return Person(about, *(_unpack(tree.get(part), arrays) for part in ("model", "features", "lowest")))
 
 
 def _pack(thing: Any, participant: str, arrays: dict[str, np.ndarray]) -> Any:
@@ -143,6 +153,9 @@ def _pack(thing: Any, participant: str, arrays: dict[str, np.ndarray]) -> Any:
         own = {key: value for key, value in thing.items() if key == participant}
         return {"of": {key: _pack(value, participant, arrays) for key, value in own.items()}}
     name = type(thing).__name__
+    if name == "BaseEncoder":
+        raise UserError("a model that is trained end to end with its encoder is not kept in a person's file: "
+                        "adapt on the encoder's features")  # fmt: skip
     if name not in MADE_OF:
         raise UserError(f"a {name} cannot be kept in a person's file")
     if isinstance(thing, tuple):

@@ -8,13 +8,20 @@ import tempfile
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from personalize.adaptation.files import load_person
+from personalize.config import AdaptationConfig, LowestPredicted, MarkedRest, PersonalizeConfig
+from personalize.protocols.plan import Plan, outer_folds
 from pipelines.cli import main
 from pipelines.forget import forget
+from pipelines.personalization.command import run_folds
+from pipelines.personalization.inputs import read_inputs, read_source
 from pipelines.predicting import predictions
 from pipelines.prepare import command, prepare
 from pretrain.clips.tracks import index_tracks
+from pretrain.errors import UserError
 from tests.personalize.cohorts.cohort_worlds import linear_world
 from tests.support.quick_prepare import Hands, write_footage
 from tests.support.small import SMALL
@@ -95,7 +102,7 @@ def test_models_are_private_and_hold_nobody_else(world):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert not [name for name in PEOPLE if name != file.stem and name.encode() in file.read_bytes()]
     kept = json.loads((world / "run" / "results.json").read_text())["people"]
-    assert kept == {"kept": 4, "adaptation": "reference+ridge", "k": 3, "not_kept": []}
+    assert kept == {"kept": 4, "adaptation": "reference+ridge", "k": 3}
 
 
 def test_nothing_is_left_of_the_video(world, tmp_path, monkeypatch):
@@ -174,9 +181,63 @@ def test_models_of_features_and_of_classes(tmp_path, capsys):
     clips = pd.read_parquet(file).query("source.str.contains('sub-03_ses-02')")
     said = predictions(clips.reset_index(drop=True), person, {"kind": "first_seconds", "seconds": 2.0})
     said = said[np.isin(said["t0"], own["onset"])]
-    assert set(said["prediction"]) <= {"pain", "none"}
+    np.testing.assert_array_equal(said["prediction"], own["prediction_class"])
     np.testing.assert_allclose(said["p_pain"], own["p_pain"], rtol=1e-6)
+    np.testing.assert_array_equal(said["cut"], own["cut"])
     assert said["low"].isna().all()
+    half = person._replace(about=person.about | {"cut": said["p_pain"].median()})  # from there on pain is called
+    again = predictions(clips.reset_index(drop=True), half, {"kind": "first_seconds", "seconds": 2.0})
+    assert set(again["prediction"][again["p_pain"] >= again["cut"]]) == {"pain"}
+    assert set(again["prediction"][again["p_pain"] < again["cut"]]) == {"none"}
+
+
+@pytest.mark.parametrize(
+    ("neutral", "rest"), [(LowestPredicted(count=2), None), (MarkedRest(scale="rest"), (3.0, 6.0))]
+)
+def test_the_neutral_moment_of_a_film_is_found_as_the_run_found_it(tmp_path, neutral, rest):
+    cohort, file = linear_world(tmp_path, people=5, units=12, width=4)
+    for events in cohort.rglob("*_events.tsv"):
+        marked = {"onset": 3.0, "duration": 3.0, "scale": "rest", "value": 1, "rater": "x"}
+        pd.concat([pd.read_csv(events, sep="\t"), pd.DataFrame([marked])]).to_csv(events, sep="\t", index=False)
+    config = PersonalizeConfig(adaptations=(AdaptationConfig("reference+ridge", 4),), neutral=neutral)
+    plan = Plan(read_inputs(config, read_source(cohort, file, None), None).problem, config, config.cells())
+    folds = [fold for fold in outer_folds(plan.jobs()) if fold[0] == "sub-03"]
+    (tmp_path / "run").mkdir()
+    unit = run_folds(tmp_path / "run", plan, folds, "encoder")[0]
+    own = unit.table.query("adaptation == 'reference+ridge'").set_index("onset")
+    person = load_person(tmp_path / "run" / "people" / "sub-03.safetensors", encoder="encoder")
+    film = pd.read_parquet(file).query("source.str.contains('sub-03_ses-02')").reset_index(drop=True)
+    said = predictions(film, person, vars(neutral), rest).set_index("t0").loc[own.index]
+    np.testing.assert_allclose(said["prediction"], own["prediction"], rtol=1e-9)
+    if rest:
+        with pytest.raises(UserError, match=r"--rest 3 3.5: no whole clip lies within"):
+            predictions(film, person, vars(neutral), (3.0, 3.5))
+
+
+@pytest.mark.parametrize(
+    ("kind", "adaptation", "rest", "says"),
+    [
+        ("label_zero", "reference+ridge", None, "from labels (label_zero), of which a new film has none: repeat"),
+        ("marked_rest", "reference", None, "say with --rest FROM TO, in seconds"),
+        ("first_seconds", "reference", (0.0, 9.0), "from a marked rest, not first_seconds"),
+        ("marked_rest", "ridge", (0.0, 9.0), "from a marked rest, not none"),
+    ],
+)
+def test_a_neutral_moment_that_a_film_lacks_is_one_line(world, tmp_path, capsys, kind, adaptation, rest, says):
+    shutil.copytree(world / "run", tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "config.json").read_text())
+    record["config"]["neutral"] = {"kind": kind}
+    (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+    file = tmp_path / "run" / "people" / "sub-01.safetensors"
+    content = safe_open(file, framework="numpy")
+    arrays, header = {name: content.get_tensor(name) for name in content.keys()}, content.metadata()  # noqa: SIM118
+    header["about"] = json.dumps(json.loads(header["about"]) | {"adaptation": adaptation})
+    save_file(arrays, file, metadata=header)
+    more = [] if rest is None else ["--rest", *rest]
+    assert say(tmp_path, "--participant", "sub-01", *more, "--out", tmp_path / "said.csv", video="no.mp4") == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
 
 
 def test_forgotten_person_leaves_the_run(world, tmp_path, capsys):

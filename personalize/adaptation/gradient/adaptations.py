@@ -15,7 +15,7 @@ from personalize.adaptation.base import Head, Prediction, of_classes
 from personalize.adaptation.gradient.batches import in_batches, stacked
 from personalize.adaptation.gradient.core import Plan, Variants, outputs, train
 from personalize.adaptation.gradient.encoders import BaseEncoder, encoder_network
-from personalize.adaptation.gradient.jobs import Data, Job, arrays, evenly, grid_errors, job
+from personalize.adaptation.gradient.jobs import Data, Job, Room, arrays, evenly, grid_errors, job
 from personalize.adaptation.gradient.losses import Kind
 from personalize.adaptation.gradient.networks import Network, Population, Tree, Which, feature_network
 from personalize.adaptation.prior import choose
@@ -47,18 +47,20 @@ class GradientAdaptation(BaseEstimator):
     `which` is trained: the `head`; low-rank factors of `rank` and the head (`lora`); everything (`full`). With
     `encoder` the rows X are its clips, uint8[n t h w c], and `start` a head on its features; without one X are
     features. `at_once` people are fitted together, whether there are so many or not, and `most_asked` test units of
-    a training person at most choose the prior; lower both for a large encoder.
+    a training person at most choose the prior; lower both for a large encoder. `room` is the labels and test units of
+    a person that arrays are made for where there are fewer, so that all folds and draws of a run are one program.
 
     Of `FEWEST_TO_HOLD_BACK` labels and more a quarter tells when to stop; with fewer, all are learnt from and the
     training people have told when to stop, as they tell how strong the pull back is.
 
-    Learned: `prior_`, `se_` (root mean square error of adapted training people; numbers only), `parameters_` of
-    everybody who has left the population model, `participants_`, `prior_participants_`, `seen_`.
+    Learned: `prior_`, `se_` (root mean square error of adapted training people, who gave `usual_` labels each; numbers
+    only), `parameters_` and `labels_` (how many) of everybody who has left the population model, `participants_`,
+    `prior_participants_`, `seen_`.
     """
 
     KEPT = (
         *("which", "kind", "rank", "seed", "at_once", "encoder"),
-        *("start_", "se_", "centre_", "spread_", "population_", "parameters_"),
+        *("start_", "prior_", "se_", "usual_", "centre_", "spread_", "population_", "parameters_", "labels_"),
     )
     """What predicting needs."""
 
@@ -75,6 +77,7 @@ class GradientAdaptation(BaseEstimator):
         seed: int = 0,
         at_once: int = 16,
         most_asked: int = 256,
+        room: tuple[int, int] = Room(),
         encoder: BaseEncoder | None = None,
     ) -> None:
         self.which: Which = which
@@ -87,6 +90,7 @@ class GradientAdaptation(BaseEstimator):
         self.seed = seed
         self.at_once = at_once
         self.most_asked = most_asked
+        self.room = room
         self.encoder = encoder
 
     def learn_prior(
@@ -124,7 +128,9 @@ class GradientAdaptation(BaseEstimator):
         errors = np.array(found).reshape(len(found), len(grid))
         self.prior_ = choose(errors, grid)
         chosen = errors[:, grid.index(self.prior_)]
-        self.se_ = float(np.sqrt(chosen.mean()) * self.spread_) if len(chosen) else float("nan")
+        if jobs and self.kind == "number":
+            self.se_ = float(np.sqrt(chosen.mean()) * self.spread_)
+            self.usual_ = float(np.mean([len(one.given) for one in jobs]))
         return self
 
     def fit(
@@ -138,12 +144,13 @@ class GradientAdaptation(BaseEstimator):
         self.seen_ = record(start.seen_, groups=groups)
         self.start_ = start
         self.parameters_: dict[str, np.ndarray] = {}
+        self.labels_: dict[str, int] = {}
         if self.prior_ != POPULATION and len(names):
             data = self._data(X, features, y, start.predict(features))
             jobs = [job(name, rows, rows[:0], data, self.seed) for name, rows in by_person(names)]
             for one, parameters, best, _ in self._train(data, jobs, [self.prior_.strength], self.prior_.last):
                 if best[0] >= 0:
-                    self.parameters_[one.person] = parameters[0]
+                    self.parameters_[one.person], self.labels_[one.person] = parameters[0], len(one.given)
         return self
 
     def predict(self, X: Shaped[np.ndarray, "n ..."], groups: Any) -> Prediction:
@@ -161,8 +168,19 @@ class GradientAdaptation(BaseEstimator):
             return of_classes(probability)
         value, se = population.value.copy(), population.se.copy()
         value[rows] += self.spread_ * added[rows, 0]
-        se[rows] = self.se_
+        for name, rows in own:
+            se[rows] = self._standard_error(se[rows], self.labels_[name])
         return Prediction(value, se)
+
+    def _standard_error(self, population: Float[np.ndarray, "m"], labels: int) -> Float[np.ndarray, "m"]:
+        """That of training people; with fewer labels than they gave, nearer to the population's.
+
+        What a person's departure adds to the variance falls with their labels as it does for a Gaussian prior of the
+        strength that was chosen.
+        """
+        left = [self.prior_.strength / (self.prior_.strength + n) for n in (min(labels, self.usual_), self.usual_)]
+        share = (left[0] - left[1]) / (1 - left[1])
+        return np.sqrt(share * population**2 + (1 - share) * self.se_**2)
 
     def _features(self, X: Shaped[np.ndarray, "n ..."]) -> Float[np.ndarray, "n d"]:
         return X if self.encoder is None else self.encoder.features(X)
@@ -237,9 +255,10 @@ class GradientAdaptation(BaseEstimator):
             last=np.full(shape, last, np.int32),
         )
         plan = Plan(self.kind, self.steps, self.every, self.rate)
+        room = Room(self.room[0], min(self.room[1], self.most_asked))
         for batch in in_batches(len(jobs), self.at_once):
             some = [jobs[i] for i in batch]
-            rows = arrays(some, jobs, data, self.at_once)
+            rows = arrays(some, jobs, data, self.at_once, room)
             found = train(network, plan, shared, self._population(self.at_once), rows, variants)
             yield from zip(some, *(np.asarray(part) for part in found), strict=False)
 

@@ -26,6 +26,13 @@ class Data(NamedTuple):
     """What the network puts out at its start."""
 
 
+class Room(NamedTuple):
+    """How many rows of one person the arrays hold at least: the most of all folds, so that one program serves all."""
+
+    given: int = 0
+    asked: int = 0
+
+
 class Job(NamedTuple):
     """One person's rows, by position."""
 
@@ -44,10 +51,10 @@ def job(person: str, given: Int[np.ndarray, "k"], asked: Int[np.ndarray, "m"], d
     return Job(person, given, asked, held_back(data.targets[given], rng))
 
 
-def arrays(some: list[Job], jobs: list[Job], data: Data, people: int) -> Rows:
-    """Some of the jobs as arrays for so many people, whose lengths follow from all jobs."""
-    given, asked = (max(len(getattr(one, part)) for one in jobs) for part in ("given", "asked"))
-    rows = padded_length(given)
+def arrays(some: list[Job], jobs: list[Job], data: Data, people: int, room: Room) -> Rows:
+    """Some of the jobs as arrays for so many people, whose lengths follow from all jobs and the room that there is."""
+    given, asked = (max(len(getattr(one, part)) for one in jobs) for part in Room._fields)
+    rows, wanted = padded_length(max(given, room.given)), padded_length(max(asked, room.asked)) if asked else 0
 
     def of(values: Shaped[np.ndarray, "n ..."]) -> Shaped[np.ndarray, "..."]:
         return stacked([values[one.given] for one in some], people, rows)
@@ -59,7 +66,7 @@ def arrays(some: list[Job], jobs: list[Job], data: Data, people: int) -> Rows:
         before=of(data.before.astype(np.float32)),
         learn=stacked([~one.held for one in some], people, rows),
         held=stacked([one.held for one in some], people, rows),
-        asked=stacked([data.inputs[one.asked] for one in some], people, padded_length(asked) if asked else 0),
+        asked=stacked([data.inputs[one.asked] for one in some], people, wanted),
     )
 
 

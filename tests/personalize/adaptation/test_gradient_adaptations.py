@@ -12,11 +12,12 @@ from personalize.adaptation.gradient.batches import FEWEST_TO_HOLD_BACK
 from personalize.adaptation.gradient.core import outputs, train
 from personalize.adaptation.personal import make_head
 from pretrain.errors import UserError
+from tests.personalize.adaptation.adaptation_worlds import people
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 KINDS = ("number", "class")
 WHICH = ("head", "lora", "full")
-QUICK = {"steps": 40, "every": 20, "strengths": (3.0, 0.5), "at_once": 4, "rank": 2}
+QUICK = {"steps": 40, "every": 20, "strengths": (3.0, 0.5), "at_once": 4, "rank": 2, "room": (16, 16)}
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_which = pytest.mark.parametrize("which", WHICH)
 
@@ -182,6 +183,22 @@ def test_same_seed_same_result(worlds, which):
         found.append(model.predict(world.x[rows], world.groups[rows]))
     same(found[0], found[1])
     assert (found[0].value != found[2].value).any()
+
+
+@pytest.mark.parametrize(("k", "given"), [(0, 0), (3, 3), (5, 5), (5, 1), (0, 5)])
+def test_predictive_intervals_hold_as_many_labels_as_they_say(k, given):
+    """Also of people who gave fewer labels than the training people; to the end, of three times a hundred people."""
+    held = []
+    for seed in range(3):
+        world = people(140, k=k, offset=1.0, gain=0.5, width=4, seed=seed)
+        old, own = world.person < "sub-040", np.tile(np.arange(20), 140) < given
+        known, new, asked = world.take(old), world.take(~old & own), world.take(~old & world.test)
+        head = make_head("number").fit(known.x, known.y, known.person, held_out=[])
+        masks = {"calibration": known.calibration, "test": known.test}
+        model = GradientAdaptation(**QUICK).learn_prior(known.x, known.y, known.person, **masks, start=head)
+        found = model.fit(new.x, new.y, new.person, start=head).predict(asked.x, asked.person)
+        held.append([(np.abs(asked.y - found.value) < z * found.se).mean() for z in (1.2816, 1.96)])
+    np.testing.assert_allclose(np.mean(held, axis=0), [0.8, 0.95], atol=0.03)
 
 
 def test_scikit_learn_can_clone_it():

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 
 from personalize.adaptation.files import Used, load_person, person_file, save_person
+from personalize.adaptation.gradient.adaptations import GradientAdaptation
+from personalize.adaptation.gradient.encoders import BaseEncoder
 from personalize.adaptation.normalise import Normalise
 from personalize.adaptation.personal import make_adaptation, make_head
+from pretrain.encoders.conv import ConvConfig
 from pretrain.errors import UserError
 from tests.personalize.adaptation.adaptation_worlds import classed, people
 
+GRADIENT = {"steps": 4, "every": 2, "strengths": (1.0,), "at_once": 2, "rank": 1, "room": (8, 16)}
 USED = Used(units=4, seconds=12.5, labels=4, raters=("nurse",))
 
 
@@ -18,7 +22,7 @@ def fitted(name, kind):
         world = world._replace(y=np.searchsorted([0.0, 2.0, 4.0], world.y).astype(float))
     head = make_head(kind).fit(world.x, world.y, world.person, held_out=[])
     masks = {"calibration": world.calibration, "test": world.test}
-    model = make_adaptation(name, kind).learn_prior(world.x, world.y, world.person, **masks, start=head)
+    model = make_adaptation(name, kind, **GRADIENT).learn_prior(world.x, world.y, world.person, **masks, start=head)
     own = world.take(world.calibration)
     return world, model.fit(own.x, own.y, own.person, start=head)
 
@@ -34,10 +38,13 @@ def saved(folder, model, participant="sub-003", **options):
         *[(name, "number") for name in ("none", "calibrate", "isotonic", "ordinal", "ridge", "ridge+guard")],
         *[(name, "class") for name in ("none", "ordinal", "ridge", "ridge+guard", "participant_prior")],
         ("participant_prior", "number"),
+        ("lora", "class"),
     ],
 )
+@pytest.mark.usefixtures("compile_quickly")
 def test_it_predicts_as_the_model_did(tmp_path, name, kind):
     world, model = fitted(name, kind)
+    assert name != "lora" or "sub-003" in model.parameters_  # and not the population's alone
     file = saved(tmp_path / "people", model, adaptation=name, kind=kind, classes=("a", "b", "c"))
     assert file == person_file(tmp_path / "people", "sub-003") and file.stat().st_mode & 0o777 == 0o600
     one = load_person(file, encoder="abc")
@@ -50,6 +57,13 @@ def test_it_predicts_as_the_model_did(tmp_path, name, kind):
     content = file.read_bytes()
     assert not [p for p in np.unique(world.person) if p != "sub-003" and p.encode() in content]
     assert len(content) < 20_000
+
+
+def test_a_model_that_is_trained_with_its_encoder_is_refused(tmp_path):
+    model = GradientAdaptation("lora", encoder=BaseEncoder(ConvConfig(), {}))
+    with pytest.raises(UserError, match="end to end with its encoder is not kept in a person's file: adapt on the enc"):
+        saved(tmp_path, model, adaptation="lora")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_standardisation_goes_with_it(tmp_path):
