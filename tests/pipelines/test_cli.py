@@ -36,7 +36,7 @@ def run(capsys, *words):
         (["pretrain", "personalize/ridge", "--clips", "x", "--out", "y"], "needs a PretrainConfig"),
         (["embed", "nowhere", "x", "--out", "y"], "no run folder nowhere"),
         (["personalize", "personalize/ridge", "--cohort", "nowhere", "--out", "y"], "nowhere"),
-        (["report", "nowhere", "--out", "y"], "no run folder nowhere"),
+        (["report", "nowhere", "--out", "y.html"], "no run folder nowhere"),
         (["phantom", "episods", "--out", "y"], "did you mean 'episodes'?"),
         (["phantom"], "a scenario is needed"),
         (["phantom", "episodes"], "--out is needed"),
