@@ -1,0 +1,1 @@
+"""Networks trained on labels: what one learns from, in which order, by which losses."""
