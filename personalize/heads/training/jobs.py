@@ -48,6 +48,8 @@ def make_job(
 ) -> Job:
     """The fit of the rows `own`; `axes` is how many axes a row of X has."""
     learn, held = (own[mask] for mask in held_back(units.take(own), training.validate_on, training.share, seed))
+    if training.undersample:
+        learn = learn[np.isfinite(y[learn, 0])]  # who has no first label belongs to no class
     weight = np.zeros(y.shape, np.float32)
     weight[own] = np.isfinite(y[own]) * (1.0 if sample_weight is None else sample_weight[own, None])
     for task, place in zip(tasks, places(tasks), strict=True):
