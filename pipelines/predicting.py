@@ -20,8 +20,10 @@ from personalize.protocols.neutral import Neutral, first_seconds, lowest_predict
 from personalize.protocols.plan import finite_rows
 from pipelines.embedding import Encoder, embed_tracks
 from pipelines.personalization.people import FOLDER, POPULATION
+from pipelines.personalization.store import write_table
 from pipelines.prepare import prepare
 from pipelines.pretrained import find_pretrained
+from pipelines.run_folder import write_text
 from pretrain.clips.tracks import index_tracks
 from pretrain.errors import RunFailure, UserError, nearest
 from pretrain.footage.manifest import read_manifest
@@ -194,9 +196,7 @@ def _prepared(video: Path, clips: Path, options: dict[str, Any]) -> Path:
 
 def _write(table: pd.DataFrame, out: Path) -> None:
     out.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    scratch = out.with_name(out.name + ".tmp")
     if out.suffix == ".csv":
-        table.to_csv(scratch, index=False)
+        write_text(out, table.to_csv(index=False))
     else:
-        table.to_parquet(scratch, index=False)
-    scratch.replace(out)
+        write_table(out, table)

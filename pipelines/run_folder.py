@@ -47,8 +47,13 @@ def open_run(out: Path, config: Any, **inputs: Any) -> None:
 
 def write_json(path: Path, values: Any) -> None:
     """Writes JSON so that a reader sees the old file or the whole new one."""
+    write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text (UTF-8) so that a reader sees the old file or the whole new one."""
     scratch = path.with_name(path.name + ".tmp")
-    scratch.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
+    scratch.write_text(text, encoding="utf-8")
     scratch.replace(path)
 
 

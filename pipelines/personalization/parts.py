@@ -83,11 +83,6 @@ def bare_names(names: np.ndarray, plan: Plan) -> np.ndarray:
     return np.array([str(name).removeprefix(f"{external.test}/") for name in names.tolist()])
 
 
-def of(key: Key | None) -> dict[str, Any]:
-    """The keys that say which adaptation a row is of."""
-    return dict(zip(("system", "adaptation", "k"), key or (None,) * 3, strict=True))
-
-
 def null(reason: str, **place: Any) -> dict[str, Any]:
     """A row without a number."""
     return {**place, **NUMBER, "n_participants": 0, "n_units": 0, "reason": reason}

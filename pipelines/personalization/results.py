@@ -78,7 +78,7 @@ def comparison_rows(predictions: pd.DataFrame, about: About) -> list[dict[str, A
             for pooling in POOLINGS:
                 found = paired_difference(parts[a], parts[b], metric, pooling=pooling, **about.options())
                 check_interval(found, found["difference"], f"{a} against {b}, {metric}")
-                rows.append({"a": _named(a), "b": _named(b), **found})
+                rows.append({"a": named(a), "b": named(b), **found})
     return with_holm(rows)
 
 
@@ -86,7 +86,7 @@ def all_intervals(predictions: pd.DataFrame, about: About) -> list[dict[str, Any
     """The default interval of the metrics shown beside the bootstraps and the one over frames, system by system."""
     found = []
     for key, part in adaptations_of(predictions).items():
-        found += [{**_named(key), **row} for row in interval_rows(part, SHOWN[about.kind], **about.options())]
+        found += [{**named(key), **row} for row in interval_rows(part, SHOWN[about.kind], **about.options())]
     return found
 
 
@@ -95,7 +95,7 @@ def coverage_rows(predictions: pd.DataFrame, about: About) -> list[dict[str, Any
     if about.kind not in ("numeric", "ordinal"):
         return []
     parts = by_system(predictions).items()
-    return [{**_named(key), **row} for key, part in parts if key[1] not in ORACLES for row in coverage(part)]
+    return [{**named(key), **row} for key, part in parts if key[1] not in ORACLES for row in coverage(part)]
 
 
 def harmed_rows(predictions: pd.DataFrame, about: About, delta: float) -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ def harmed_rows(predictions: pd.DataFrame, about: About, delta: float) -> list[d
     parts = adaptations_of(predictions)
     alone = next(iter(parts.values()))
     others = list(parts.items())[1:]
-    return [{**_named(key), **harmed(part, alone, about.kind, delta)} for key, part in others]
+    return [{**named(key), **harmed(part, alone, about.kind, delta)} for key, part in others]
 
 
 def by_system(predictions: pd.DataFrame) -> dict[Key, pd.DataFrame]:
@@ -137,5 +137,6 @@ def delta_of(harm: float | None, predictions: pd.DataFrame, kind: str) -> float:
     return 0.1 * float(np.std(floats(predictions, "truth"))) if kind in ("numeric", "ordinal") else 0.05
 
 
-def _named(key: Key) -> dict[str, Any]:
+def named(key: Key) -> dict[str, Any]:
+    """The keys that say which adaptation a row is of."""
     return dict(zip(("system", "adaptation", "k"), key, strict=True))

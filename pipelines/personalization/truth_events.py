@@ -14,8 +14,8 @@ from personalize.evaluation.missed import high_from, missed_high
 from personalize.evaluation.people import People
 from personalize.evaluation.rows import people_of
 from personalize.evaluation.totals import person_totals, ratio, statistic_of_sums
-from pipelines.personalization.parts import AFTER, BEFORE, NUMBER, Parts, null, of
-from pipelines.personalization.results import Key
+from pipelines.personalization.parts import AFTER, BEFORE, NUMBER, Parts, null
+from pipelines.personalization.results import Key, named
 
 
 def event_entry(parts: Parts) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def _probabilities(parts: Parts) -> Iterator[tuple[dict[str, Any], list[People] 
     """Every adaptation before and after recalibration, with the keys of its rows."""
     for key in parts.tables:
         for column in (BEFORE, AFTER):
-            yield {**of(key), "probability": column}, parts.events[key, column]
+            yield {**named(key), "probability": column}, parts.events[key, column]
 
 
 def calibration_entry(parts: Parts) -> Iterator[dict[str, Any]]:
@@ -64,7 +64,7 @@ def reliability_entry(parts: Parts) -> Iterator[dict[str, Any]]:
 
 def decision_entry(parts: Parts) -> Iterator[dict[str, Any]]:
     """Net benefit of acting on the probabilities, and of acting always or never."""
-    alone = {**of(None), "probability": None}
+    alone = dict.fromkeys(("system", "adaptation", "k", "probability"))
     draws = None
     for keys, found in _probabilities(parts):
         if isinstance(found, str):
@@ -84,10 +84,10 @@ def alarms_entry(parts: Parts) -> Iterator[dict[str, Any]]:
         draws = _called(parts, key) if parts.timed else "the tables have no time"
         if isinstance(draws, str):
             yield from (
-                {**of(key), **null(draws, metric=metric), **dict.fromkeys(alarms.COUNTS)} for metric in alarms.RATES
+                {**named(key), **null(draws, metric=metric), **dict.fromkeys(alarms.COUNTS)} for metric in alarms.RATES
             )
         else:
-            yield from ({**of(key), **row} for row in alarms.alarm_rows(draws, _times(table)))
+            yield from ({**named(key), **row} for row in alarms.alarm_rows(draws, _times(table)))
 
 
 def _called(parts: Parts, key: Key) -> list[People] | str:
@@ -107,9 +107,9 @@ def prevalence_entry(parts: Parts) -> Iterator[dict[str, Any]]:
     for key in parts.tables:
         draws = _called(parts, key)
         if isinstance(draws, str):
-            yield {**of(key), **null(draws, metric="ppv", prevalence=None)}
+            yield {**named(key), **null(draws, metric="ppv", prevalence=None)}
         else:
-            yield from ({**of(key), **row} for row in prevalence.prevalence_rows(draws))
+            yield from ({**named(key), **row} for row in prevalence.prevalence_rows(draws))
 
 
 def missed_entry(parts: Parts, highest: float) -> Iterator[dict[str, Any]]:
@@ -118,7 +118,7 @@ def missed_entry(parts: Parts, highest: float) -> Iterator[dict[str, Any]]:
         if parts.since is None or (parts.threshold is not None and highest <= parts.threshold):
             reason = parts.reason if parts.since is None else "no rating lies above the threshold"
             empty = {"definition": None, "from": None, "below": None, "missed": None, "by_person": []}
-            yield {**of(key), **empty, **null(reason)}
+            yield {**named(key), **empty, **null(reason)}
             continue
         below = parts.threshold
         high = 1.0 if below is None else high_from(below, highest)
@@ -128,4 +128,4 @@ def missed_entry(parts: Parts, highest: float) -> Iterator[dict[str, Any]]:
             if below is not None
             else "of the second class, and its probability below the cut"
         )
-        yield {**of(key), "definition": definition, **missed_high(people_of(table), high, below)}
+        yield {**named(key), "definition": definition, **missed_high(people_of(table), high, below)}

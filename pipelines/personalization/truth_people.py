@@ -20,8 +20,8 @@ from personalize.evaluation.statistics import Statistic, over_draws, statistic
 from personalize.evaluation.subgroups import group_rows, levels_of, terciles, with_age_bands
 from personalize.evaluation.targets import Target
 from personalize.protocols.plan import Plan
-from pipelines.personalization.parts import BEFORE, Parts, bare_names, of
-from pipelines.personalization.results import Key
+from pipelines.personalization.parts import BEFORE, Parts, bare_names
+from pipelines.personalization.results import Key, named
 from pipelines.personalization.shown import SHOWN
 from pipelines.personalization.truth_events import event_sums
 
@@ -96,7 +96,7 @@ def _group_rows(
     size = np.bincount(number.draws[0].code, minlength=len(names)) * number.found.counted
     for row in group_rows(number.found, groups, names):
         units = int(size[np.isin(names, groups[row["column"]][row["level"]])].sum())
-        yield {**of(key), "metric": number.metric, "pooling": number.pooling, **row, "n_units": units}
+        yield {**named(key), "metric": number.metric, "pooling": number.pooling, **row, "n_units": units}
 
 
 def _derived(parts: Parts, plan: Plan, names: np.ndarray) -> dict[str, tuple[str | None, dict[str, list[str]] | str]]:
@@ -152,11 +152,12 @@ def participants(parts: Parts, plan: Plan) -> dict[str, Any]:
         for i, name in enumerate(names)
     ]
     worst = [
-        {**of(key), "participants": [names[i] for i in np.argsort(-errors[key], kind="stable")[:WORST]]} for key in keys
+        {**named(key), "participants": [names[i] for i in np.argsort(-errors[key], kind="stable")[:WORST]]}
+        for key in keys
     ]
     return {
         "metric": "error_rate" if parts.kind in ("class", "probability") else "mae",
-        "adaptations": [of(key) for key in keys],
+        "adaptations": [named(key) for key in keys],
         "rows": rows,
         "worst": worst,
         "neutral_reason": neutral if isinstance(neutral, str) else None,
@@ -200,4 +201,4 @@ def sample_size(numbers: dict[Key, list[Number]]) -> Iterator[dict[str, Any]]:
                 rows.append(("difference", number.values - alone[number.metric], "as it is"))
             for what, values, scale in rows:
                 for row in sample_size_rows(values, scale, difference=what == "difference"):
-                    yield {**of(key), "metric": number.metric, "what": what, **row}
+                    yield {**named(key), "metric": number.metric, "what": what, **row}

@@ -5,7 +5,6 @@ training (names of pretraining runs), figures, limits, checklist. A run has the 
 `results.json`), config, environment, config_sha256, flow, untested, partition, findings.
 """
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -15,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from personalize.evaluation.claims import json_hash
 from pipelines.report import figures
 from pipelines.report.checklist import checklist
 from pipelines.report.figures import ladder, steps
@@ -71,8 +71,7 @@ def _records(folder: Path) -> dict[str, Any]:
     """What a run says of itself, and the checksum by which its config is known."""
     files = {key: folder / f"{key}.json" for key in ("config", "environment")}
     found = {key: json.loads(file.read_text()) if file.is_file() else None for key, file in files.items()}
-    text = json.dumps(found["config"], sort_keys=True, separators=(",", ":"))
-    return {**found, "config_sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return {**found, "config_sha256": json_hash(found["config"])}
 
 
 def flow(counts: dict[str, Any]) -> list[dict[str, Any]]:

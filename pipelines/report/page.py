@@ -15,6 +15,7 @@ from pipelines.report.gather import gathered
 from pipelines.report.numbers import final, interval_form, pointed, written
 from pipelines.report.population import ladders
 from pipelines.report.summary import headline, verdict
+from pipelines.run_folder import write_text
 from pretrain.errors import UserError
 
 __all__ = ["headline", "render", "write_report"]
@@ -39,8 +40,8 @@ def write_report(folders: Sequence[Path], out: Path) -> int:
     beside.mkdir(mode=0o700, exist_ok=True)
     for name, data in pictures.items():
         (beside / f"{figures.file_name(name)}.png").write_bytes(data)
-    _write(out.with_suffix(".json"), text)
-    _write(out, page)
+    write_text(out.with_suffix(".json"), text)
+    write_text(out, page)
     print(f"report: {out}")
     return 0
 
@@ -86,10 +87,3 @@ def _percent(row: dict[str, Any]) -> Markup:
 
 def _unbroken(text: str) -> str:
     return text.replace("k = ", "k\u00a0=\u00a0")
-
-
-def _write(file: Path, text: str) -> None:
-    """So that a reader sees the old file or the whole new one."""
-    scratch = file.with_name(file.name + ".tmp")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(file)
