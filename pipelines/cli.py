@@ -12,6 +12,7 @@ from pretrain.errors import RunFailure, UserError, nearest
 
 SCENARIO_NAMES = ("episodes", "cold_pressor", "dementia", "shoulder")
 """Named here so that `--help` need not import what makes phantoms; a test compares them."""
+STUDY_SIZES = ("smoke", "default", "full")
 Command = Callable[[argparse.Namespace, dict[str, str]], int]
 
 
@@ -168,6 +169,22 @@ def build_parser() -> argparse.ArgumentParser:
         "--rest", type=float, nargs=2, metavar=("FROM", "TO"), help="when the person rests, in seconds (marked_rest)"
     )
     c.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file")
+
+    help_text = "re-run a published system, as reported and honestly; the same command again goes on"
+    c = _add(commands, "study", _study, help_text)
+    c.add_argument("name", metavar="NAME", help="of a file in configs/studies, such as s36_rezaei_2021")
+    c.add_argument("--cohort", type=Path, help="instead of the study's phantoms, such as unbc:/data/UNBC")
+    c.add_argument("--clips", type=Path, metavar="CLIPS", help="of that cohort (default: made from its videos)")
+    c.add_argument("--size", choices=STUDY_SIZES, default="default", help="how much of it (default: default)")
+    c.add_argument("--protocol", choices=["as_reported", "honest", "both"], default="both")
+    c.add_argument("--ref", action="store_true", help="every model with a same-person neutral reference, too")
+    c.add_argument("--encoder", metavar="RUN[@STEP]", help="a pretrained encoder in place of the study's own networks")
+    c.add_argument("--cohorts", type=Path, metavar="FOLDER", help="where phantoms are kept (default: RUN/cohorts)")
+    c.add_argument("--out", type=Path, required=True, metavar="RUN")
+
+    c = _add(commands, "studies", _studies, "all studies, one after the other, and one table of them")
+    c.add_argument("--size", choices=STUDY_SIZES, default="default", help="how much of each (default: default)")
+    c.add_argument("--out", type=Path, required=True, metavar="TABLE", help="folder of the runs and of the table")
 
     c = _add(commands, "report", _report, "one page from several runs, side by side")
     c.add_argument("runs", type=Path, nargs="+", metavar="RUN")
@@ -333,6 +350,20 @@ def _predict(args: argparse.Namespace, changes: dict[str, str]) -> int:
 
     options = {"encoder": args.encoder, "rest": tuple(args.rest) if args.rest else None}
     return predict(args.personal, args.video, participant=args.participant, out=args.out, **options)
+
+
+def _study(args: argparse.Namespace, changes: dict[str, str]) -> int:
+    from pipelines.study import Given, run_study
+
+    given = Given(args.cohort, args.clips, args.encoder)
+    return run_study(args.name, args.out, size=args.size, which=args.protocol, reference=args.ref, given=given,
+                     cohorts=args.cohorts)  # fmt: skip
+
+
+def _studies(args: argparse.Namespace, changes: dict[str, str]) -> int:
+    from pipelines.study import run_studies
+
+    return run_studies(args.out, size=args.size)
 
 
 def _report(args: argparse.Namespace, changes: dict[str, str]) -> int:

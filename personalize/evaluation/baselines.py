@@ -41,7 +41,7 @@ Baseline = Callable[[Setting], Prediction | str]
 
 def majority(at: Setting) -> Prediction:
     """The training people's mean; for classes, how often each is among their labels."""
-    return _constant(at.y[at.train], len(at.test), at.classes)
+    return constant(at.y[at.train], len(at.test), at.classes)
 
 
 def elapsed_time(at: Setting) -> Prediction | str:
@@ -75,7 +75,7 @@ def participant_oracle(at: Setting) -> Prediction:
     who = at.participant[at.test]
     for person in np.unique(who):
         own = who == person
-        _put(found, own, _constant(at.y[at.test][own], int(own.sum()), at.classes))
+        _put(found, own, constant(at.y[at.test][own], int(own.sum()), at.classes))
     return found
 
 
@@ -111,6 +111,14 @@ NO_FACE = ("majority", "elapsed_time", "participant_prior", "participant_oracle"
 """Rows that no feature enters: the same whatever the features are."""
 
 
+def constant(y: Float[np.ndarray, "m"], size: int, classes: int) -> Prediction:
+    """The mean of some labels, or the shares of classes among them, for everything."""
+    if classes:
+        share = np.bincount(y.astype(int), minlength=classes) / len(y)
+        return of_classes(np.tile(share, (size, 1)))
+    return Prediction(np.full(size, y.mean()), np.full(size, y.std()))
+
+
 def previous_units(recording: Shaped[np.ndarray, "n"], t0: Float[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
     """Position of the unit that begins latest before each in its recording; -1 where there is none."""
     out = np.full(len(t0), -1)
@@ -129,13 +137,6 @@ def _permuted(at: Setting, *, by_person: bool) -> Float[np.ndarray, "n"]:
         key = zlib.crc32(str(at.participant[rows[0]]).encode())
         out[rows] = np.random.default_rng([at.seed, key]).permutation(at.y[rows])
     return out
-
-
-def _constant(y: Float[np.ndarray, "m"], size: int, classes: int) -> Prediction:
-    if classes:
-        share = np.bincount(y.astype(int), minlength=classes) / len(y)
-        return of_classes(np.tile(share, (size, 1)))
-    return Prediction(np.full(size, y.mean()), np.full(size, y.std()))
 
 
 def _put(into: Prediction, where: np.ndarray, found: Prediction) -> None:

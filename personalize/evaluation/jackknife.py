@@ -69,7 +69,10 @@ def jackknife_interval(value: float, left_out: Float[np.ndarray, "p"], scale: st
     # Relative to rounding: people who are all alike have no freedom to speak of, and need none.
     freedom = 3 * total**2 / np.sum(change**4) - 2 if total > 1e-24 * max(1.0, value**2) else people - 1
     reach = scipy.stats.t.ppf((1 + COVERAGE) / 2, min(people - 1, max(FEWEST, freedom))) * error
-    low, high = by.back(by.forward(value) + np.array([-reach, reach]))
+    with np.errstate(over="ignore"):
+        low, high = by.back(by.forward(value) + np.array([-reach, reach]))
+    if not np.isfinite(high):
+        return f"an interval without end: {people} participants differ by far more than their mean"
     return float(low), float(high)
 
 

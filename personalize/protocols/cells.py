@@ -21,6 +21,7 @@ from personalize.protocols.audit import Finding, assert_clean, audit, audit_fitt
 from personalize.protocols.events import Recalibration, event_columns, recalibrate
 from personalize.protocols.plan import Job, Plan, labels_of, outer_folds
 from personalize.protocols.steps import Step, audited_fold, normalised, raw, referenced
+from personalize.protocols.tables import answer_columns
 from pretrain.errors import UserError
 
 
@@ -205,16 +206,8 @@ def table_of(
         "se": prediction.se,
         "labels": [used[name] for name in units.participant.tolist()],
     }
-    if prediction.probability is not None:
-        names = plan.problem.kind.classes
-        columns["truth_class"] = [names[int(code)] for code in columns["truth"]]
-        columns |= {f"p_{name}": prediction.probability[:, code] for code, name in enumerate(names)}
-        called = prediction.value
-        if len(names) == 2:
-            cut = 0.5 if fitted is None else fitted.cut
-            columns |= {"prediction": prediction.probability[:, 1], "cut": cut}
-            called = (columns["prediction"] >= cut).astype(float)
-        columns["prediction_class"] = [names[int(code)] for code in called]
+    cut = 0.5 if fitted is None else fitted.cut
+    columns |= answer_columns(plan.problem.kind.classes, columns["truth"], prediction, cut)
     columns |= event_columns(prediction, plan.config.threshold, fitted)
     columns |= {"fold": job.outer, "seed": job.seed}
     return {name: np.broadcast_to(np.asarray(column), len(job.test)) for name, column in columns.items()}

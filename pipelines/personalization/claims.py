@@ -63,14 +63,14 @@ def claim_rows(
     """
     parts = by_system(predictions)
     system = next(iter(parts))[0]
-    rows, intact = [], _intact(out, config.claims, record)
+    rows, kept = [], intact(out, config.claims, record)
     for claim, hashed in zip(config.claims, _hashed(config.claims, record), strict=True):
         keys = [_key(side, system) for side in (claim.better, claim.than)]
         marks = _marks(keys, about)
         row = answer(claim, *(parts[key] for key in keys), threshold=about.threshold, kind=about.kind, marks=marks)
-        if not intact:
+        if not kept:
             row |= {"verdict": " ".join([UNDEFINED, *marks]), "reason": CHANGED}
-        rows.append({**row, "sha256": hashed["sha256"], "verified": intact})
+        rows.append({**row, "sha256": hashed["sha256"], "verified": kept})
     return rows
 
 
@@ -82,7 +82,7 @@ def _hashed(claims: Sequence[ClaimConfig], record: dict[str, Any]) -> list[dict[
     return [{"claim": asdict(claim), "sha256": claim_hash(claim, record)} for claim in claims]
 
 
-def _intact(out: Path, claims: Sequence[ClaimConfig], record: dict[str, Any]) -> bool:
+def intact(out: Path, claims: Sequence[ClaimConfig], record: dict[str, Any]) -> bool:
     """Whether the folder still holds the claims, their hashes, the time and the run's record as they were written."""
     try:
         found = json.loads((out / CLAIM).read_text())

@@ -10,26 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from personalize.phantom.face.facs import AUS
+from personalize.signals.meter import Meter, misread, tops
 from scripts.claims.streams import Streams
 
-TOP = np.array([1.0 if name in ("AU43", "AU45") else 5.0 for name in AUS])
+TOP = tops(AUS)
 """Highest intensity of each action unit."""
-
-
-class Meter(NamedTuple):
-    """How far a system errs when it reads action units: standard deviations.
-
-    In FACS intensities (a fifth of its range for AU43 and AU45), but for the gain, which is of the logarithm.
-    """
-
-    gain: float
-    """What one intensity is read as; of a person and action unit."""
-    person: float
-    """Offset of a person and action unit: a face at rest that looks like an expression."""
-    recording: float
-    """Offset of a recording and action unit: light and camera."""
-    noise: float
-    """Error of a unit of two seconds and action unit."""
 
 
 class Reading(NamedTuple):
@@ -52,7 +37,7 @@ def measure(people: Streams, meter: Meter, rng: np.random.Generator) -> Float[np
     offset = meter.person * rng.normal(size=(count, size))[people.person]
     offset += meter.recording * rng.normal(size=(2, count, size))[people.later.astype(int), people.person]
     noise = meter.noise * rng.normal(size=people.face.shape)
-    return np.clip(gain * people.face + (offset + noise) * TOP / 5, 0, TOP)
+    return misread(people.face, gain, offset + noise, TOP)
 
 
 def fit(people: Streams, meter: Meter, top: float, rng: np.random.Generator) -> Reading:

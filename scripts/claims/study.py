@@ -19,7 +19,8 @@ from personalize.evaluation.intervals import bounded
 from personalize.evaluation.people import People
 from personalize.evaluation.statistics import difference
 from personalize.evaluation.targets import Target
-from scripts.claims.meters import Meter, Reading, fit, labelled, measure, personal
+from personalize.signals.meter import Meter
+from scripts.claims.meters import Reading, fit, labelled, measure, personal
 from scripts.claims.streams import Streams, chosen
 
 QUESTION = Path(__file__).parent / "cells.json"

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from personalize.signals.meter import Meter
 from pipelines.run_folder import write_json
-from scripts.claims.meters import Meter
 from scripts.claims.streams import Streams, joined, streams
 from scripts.claims.study import Scene, claim_of, read_question, scene, set_meter, simulate
 

@@ -10,8 +10,9 @@ from personalize.phantom.cohort import STRIDE
 from personalize.phantom.filming import cast, takes
 from personalize.phantom.scenarios import COLD_PRESSOR
 from personalize.phantom.worlds import NATURAL
+from personalize.signals.meter import Meter
 from scripts.claims import study, work
-from scripts.claims.meters import TOP, Meter, Reading, labelled, measure, personal
+from scripts.claims.meters import TOP, Reading, labelled, measure, personal
 from scripts.claims.streams import RATE, WINDOW, chosen, joined, streams
 from scripts.claims.study import claim_of, decide, decide_plainly, predictions, read_question, some
 from scripts.claims.table import interval, markdown, misses

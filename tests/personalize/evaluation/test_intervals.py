@@ -132,3 +132,10 @@ def test_scattered_frames_keep_the_value_and_are_as_sure_as_independent_ones():
     low, high = default_limits(found)
     assert found.value == pytest.approx(error.mean())
     assert np.log(high / low) == pytest.approx(2 * 1.984 * scipy.stats.sem(error) / error.mean(), rel=0.2)
+
+
+def test_an_interval_without_end_is_none():
+    # an error next to 0 for all but one: on the log scale the reach is beyond what a number holds
+    found = jackknife_interval(1e-4, np.array([1e-12, 1.3e-4, 1.3e-4, 1.3e-1]), "log")
+    assert isinstance(found, str)
+    assert "without end" in found

@@ -1,0 +1,258 @@
+"""One cell of a study: a model (or all baselines) under one protocol with one seed, in all its folds."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from personalize.adaptation.base import Prediction
+from personalize.adaptation.personal import make_head
+from personalize.evaluation import baselines
+from personalize.evaluation.baselines import BASELINES
+from personalize.protocols.audit import Finding, audit, audit_fitted, proof
+from personalize.protocols.base import Fold
+from personalize.protocols.neutral import ORACLE, TRANSDUCTIVE
+from personalize.protocols.tables import answer_columns
+from personalize.studies.config import Slot, Study
+from personalize.studies.data import Data
+from personalize.studies.fitting import Asked, Setting, train_and_ask
+from personalize.studies.models import Model
+from personalize.studies.splits import fits_of, folds_of, neutral_of, protocol_of
+from pretrain.errors import UserError
+
+PERMUTED = ("permuted_within", "permuted_across")
+PRIOR = "participant_prior"
+MOST_COMPARED = 20_000
+"""Rows in which copies are looked for."""
+THUMBNAIL = 8
+"""Side of the pictures in which they are looked for."""
+
+
+class Found(NamedTuple):
+    """What became of a cell."""
+
+    columns: list[dict[str, np.ndarray]]
+    """Tables of predictions, a fold and adaptation each."""
+    proofs: list[dict[str, Any]]
+    """Of every fold."""
+    findings: list[tuple[str, Finding]]
+    """What the audit found, and where."""
+    skipped: dict[str, str]
+    """Baselines that are not there, and why."""
+
+
+class Bench(NamedTuple):
+    """A study's data under one protocol: what all its cells share."""
+
+    study: Study
+    data: Data
+    slot: Slot
+    folds: list[Fold]
+    made: dict[Any, Any]
+    """What is trained once for several models."""
+
+    def setting(self, seed: int) -> Setting:
+        """What fits are given."""
+        neutral = neutral_of(self.slot.neutral, self.data)
+        return Setting(self.data, self.study.labels, neutral, self.slot.fitted_on_all, seed, self.made)
+
+
+def bench(study: Study, data: Data, slot: Slot, made: dict[Any, Any]) -> Bench:
+    """The folds of a protocol; units that share time with an honest neutral moment are tested under none.
+
+    `made` keeps what is trained, for all protocols of the same data.
+
+    Raises `UserError` where the data do not allow the protocol.
+    """
+    cut = np.zeros(len(data.units), bool)
+    if any(model.reference is not None for model in study.models.values()):
+        cut = neutral_of(study.honest[0].neutral, data).overlapping[data.valid]
+    return Bench(study, data, slot, folds_of(slot, data, cut), made)
+
+
+def is_leaky(slot: Slot, data: Data) -> bool:
+    """Whether a slot's numbers carry the word."""
+    return protocol_of(slot, data).leaky or slot.fitted_on_all
+
+
+def marks_of(at: Bench, model: Model) -> list[str]:
+    """Words that go with a model's numbers beside LEAKY."""
+    words = neutral_of(at.slot.neutral, at.data).marks() if model.reference is not None else ()
+    return [word for word in (ORACLE, TRANSDUCTIVE) if word in words or (word == TRANSDUCTIVE and model.per_person)]
+
+
+def run_model(at: Bench, name: str, seed: int) -> Found:
+    """A model in all folds with one seed."""
+    model, data = at.study.models[name], at.data
+    setting = at.setting(seed)
+    asked = train_and_ask(model, fits_of(model, at.folds, data, seed), setting)
+    columns, findings = [], []
+    for fit, prediction, _ in asked:
+        columns.append(_table(at, fit.fold, fit.test, prediction, name, model.labels_used(), fit.labels, seed))
+    for number, fold in enumerate(at.folds):
+        fitted = [each.fitted for each in asked if each.fit.fold == number]
+        reference = setting.neutral.reference if model.reference is not None and not setting.neutral.oracle else None
+        findings += [(name, found) for found in _audited(at, fold, fitted, reference)]
+    return Found(columns, [proof(fold, data.units) for fold in at.folds], _different(findings), {})
+
+
+def run_baselines(at: Bench, permuted: bool) -> Found:
+    """All baselines in all folds; those of permuted labels only if asked for, as they train the first model anew."""
+    columns, findings, skipped = [], [], {}
+    for number, fold in enumerate(at.folds):
+        for name, function in BASELINES.items():
+            if name in PERMUTED and not permuted:
+                skipped[name] = "not trained in this size"
+            if name in skipped:
+                continue
+            records: list[dict[str, Any]] = []
+            answer = _answer(function, _asked_of(at, fold, records))
+            if isinstance(answer, str):
+                skipped[name] = answer
+                continue
+            columns.append(_table(at, number, fold.test, answer, name, 0, 0, 0))
+            findings += [(name, found) for found in _audited(at, fold, records, None, partition=False)]
+        columns += _prior(at, number, fold)
+    whole = [table for table in columns if len(table["truth"]) and table["adaptation"][0] not in skipped]
+    return Found(whole, [proof(fold, at.data.units) for fold in at.folds], _different(findings), skipped)
+
+
+def _answer(function: baselines.Baseline, setting: baselines.Setting) -> Prediction | str:
+    """A baseline's answer, or why there is none, such as too few people to fit it on."""
+    try:
+        return function(setting)
+    except UserError as error:
+        return str(error)
+
+
+def _asked_of(at: Bench, fold: Fold, records: list[dict[str, Any]]) -> baselines.Setting:
+    """What a baseline may look at; `records` is filled with what is fitted for it."""
+    data, table = at.data, at.data.columns
+    x = data.x.rows()[:, 0] if table else np.arange(len(data.units), dtype=float)[:, None]
+
+    def fitted(some: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n"]) -> Any:
+        if some is x:
+            return lambda asked: _of_first(at, fold, y, records)
+        head = make_head("class" if data.kind.name == "class" else "number", len(data.kind.classes) or None)
+        people = data.units.participant
+        tested = [] if is_leaky(at.slot, data) else np.unique(people[fold.test]).tolist()
+        head.fit(some[fold.train], y[fold.train], data.units.take(fold.train), held_out=tested)
+        records.append({"population model": head})
+        return head.predict
+
+    return baselines.Setting(
+        x=x,
+        columns=table,
+        y=data.target,
+        participant=data.units.participant,
+        recording=data.units.recording,
+        t0=data.units.t0,
+        since=data.units.t0 - _starts(data),
+        ordered=True,
+        train=fold.train,
+        test=fold.test,
+        classes=len(data.kind.classes),
+        fitted=fitted,
+        seed=0,
+    )
+
+
+def _of_first(at: Bench, fold: Fold, y: Float[np.ndarray, "n"], records: list[dict[str, Any]]) -> Prediction:
+    """The test of a fold by the study's first model, trained on other labels."""
+    width = len(at.data.heads)
+    labels = np.where(np.isfinite(at.data.y[:, :width]), y[:, None], np.nan)
+    beside = np.full((len(y), at.data.y.shape[1] - width), np.nan)
+    data = replace(at.data, y=np.concatenate([labels, beside], axis=1), target=y)
+    model = next(iter(at.study.models.values()))
+    setting = at.setting(0)._replace(data=data, made={})
+    asked = train_and_ask(model, fits_of(model, [fold], data, 0), setting)
+    records += [each.fitted for each in asked]
+    return _in_order(asked, fold.test)
+
+
+def _in_order(asked: Sequence[Asked], test: Int[np.ndarray, "t"]) -> Prediction:
+    """Predictions of several fits as one, in the order of the test."""
+    rows = np.concatenate([each.fit.test for each in asked])
+    place = np.argsort(rows)[np.searchsorted(np.sort(rows), test)]
+    parts = zip(*(each.prediction for each in asked), strict=True)
+    return Prediction(*(None if some[0] is None else np.concatenate(some)[place] for some in parts))
+
+
+def _prior(at: Bench, number: int, fold: Fold) -> list[dict[str, np.ndarray]]:
+    """What a person's own earlier labels are worth without a face; nothing where the protocol gives none."""
+    data, found = at.data, []
+    person = data.units.participant
+    seen = np.union1d(fold.train, fold.calibration)
+    for name in np.unique(person[fold.test]):
+        own, test = seen[person[seen] == name], fold.test[person[fold.test] == name]
+        if not len(own):
+            return []
+        prediction = baselines.constant(data.target[own], len(test), len(data.kind.classes))
+        found.append(_table(at, number, test, prediction, PRIOR, 0, len(own), 0))
+    return found
+
+
+def _table(
+    at: Bench, fold: int, test: Int[np.ndarray, "t"], prediction: Prediction, name: str, k: int, labels: int, seed: int
+) -> dict[str, np.ndarray]:
+    data = at.data
+    units = data.units.take(test)
+    columns = {
+        "participant": units.participant,
+        "recording": units.recording,
+        "track": units.track,
+        "onset": units.t0,
+        "seconds": units.t1 - units.t0,
+        "truth": data.target[test],
+        "prediction": prediction.value,
+        "se": prediction.se,
+        "labels": labels,
+        **answer_columns(data.kind.classes, data.target[test], prediction, 0.5),
+        "adaptation": name,
+        "k": k,
+        "fold": at.folds[fold].name,
+        "seed": seed,
+    }
+    return {key: np.broadcast_to(np.asarray(column), len(test)) for key, column in columns.items()}
+
+
+def _audited(
+    at: Bench, fold: Fold, fitted: Sequence[dict[str, Any]], reference: Bool[np.ndarray, "n"] | None, *,
+    partition: bool = True,
+) -> list[Finding]:  # fmt: skip
+    """What the audit finds; in rows, since a neutral moment may lie where there is no label."""
+    data = at.data
+    rows = Fold(fold.name, *(data.valid[some] for some in (fold.train, fold.calibration, fold.test)))
+    things = {f"{name}" if not i else f"{name} {i}": t for i, each in enumerate(fitted) for name, t in each.items()}
+    if not partition:
+        return audit_fitted(rows, data.rows, things)
+    gap = protocol_of(at.slot, data).gap(data.units)
+    return audit(rows, data.rows, fitted=things, x=_thumbnails(data), reference=reference, purge=gap)
+
+
+def _thumbnails(data: Data) -> Float[np.ndarray, "n d"] | None:
+    """Few numbers of every row, in which copies show; None where there are too many rows to compare."""
+    if len(data.rows) > MOST_COMPARED:
+        return None
+    some = data.pool[data.places[:, 0]]
+    if some.dtype != np.uint8:
+        return some.reshape(len(some), -1)
+    grey = some if some.ndim == 3 else some.mean(axis=-1).astype(np.uint8)
+    small = [cv2.resize(each, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).ravel() for each in grey]
+    return np.array(small, dtype=float)
+
+
+def _starts(data: Data) -> Float[np.ndarray, "m"]:
+    """When the recording of every unit began."""
+    rows = data.rows
+    _, code = np.unique(rows.recording, return_inverse=True)
+    first = np.full(code.max() + 1, np.inf)
+    np.minimum.at(first, code, rows.t0)
+    return first[code][data.valid]
+
+
+def _different(findings: list[tuple[str, Finding]]) -> list[tuple[str, Finding]]:
+    return list(dict.fromkeys(findings))

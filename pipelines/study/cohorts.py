@@ -1,0 +1,94 @@
+"""Where a study's cohorts come from: phantoms that are made once and kept, or a cohort that is at hand."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from personalize.cohorts.layout import read_cohort
+from personalize.studies.config import Phantoms, Size
+from personalize.studies.data import Source
+from personalize.studies.inputs import PIXELS, Embedded, InputConfig, Pictures
+from pipelines.embedding import run_embedding
+from pipelines.personalization.inputs import ratings_checksum
+from pipelines.phantoms import write_phantoms
+from pipelines.prepare import prepare
+from pretrain.errors import RunFailure, UserError
+from pretrain.footage.manifest import read_manifest
+
+LEAST_CROP = 64
+WARPED_CROP = 160
+"""Side of the crops, pixels: at least, and where they are warped."""
+
+
+class Given(NamedTuple):
+    """What a user brings."""
+
+    cohort: Path | None = None
+    """Instead of the study's phantoms."""
+    clips: Path | None = None
+    """Of that cohort; None: made from its videos."""
+    encoder: str | None = None
+    """A pretraining run whose features take the place of pictures."""
+
+
+def source_of(phantoms: Phantoms, size: Size, config: InputConfig, folder: Path, given: Given) -> Source:
+    """The cohort with the clips or features that the input needs; what is missing in `folder` is made there.
+
+    Raises `RunFailure` where footage could not be prepared.
+    """
+    if given.cohort is not None:
+        cohort, home = given.cohort, folder / "given"
+    else:
+        home = folder / folder_name(phantoms, size)
+        cohort = home / "cohort"
+        if not cohort.exists():
+            write_phantoms(phantoms.scenario, cohort, participants=size.participants, recordings=size.recordings,
+                           seconds=None if size.seconds is None else float(size.seconds), seed=phantoms.seed,
+                           world=phantoms.world)  # fmt: skip
+    data = read_cohort(cohort)
+    if config.kind not in (*PIXELS, "embedded"):
+        return Source(data, None, phantoms.seed)
+    crop = crop_size(config)
+    clips = given.clips or home / f"clips_{crop}"
+    if not clips.exists():
+        footage = Path(str(cohort).partition(":")[2]) if ":" in str(cohort) else cohort
+        if prepare([footage], clips, size=crop):
+            raise RunFailure(f"some videos of {footage} could not be read: see {clips / 'manifest.csv'}")
+    if given.encoder is None:
+        return Source(data, clips, phantoms.seed)
+    features = home / f"features_{given.encoder.replace('/', '_')}.parquet"
+    if not features.exists():
+        run_embedding(given.encoder, clips=clips, out=features)
+    return Source(data, features, phantoms.seed)
+
+
+def folder_name(phantoms: Phantoms, size: Size) -> str:
+    """Of a cohort of phantoms: everything that it hangs on."""
+    parts = [phantoms.scenario, phantoms.world or "natural", f"seed{phantoms.seed}", f"{size.participants}people"]
+    more = {"recordings": size.recordings, "seconds": size.seconds}
+    return "_".join([*parts, *(f"{value:g}{name}" for name, value in more.items() if value is not None)])
+
+
+def crop_size(config: InputConfig) -> int:
+    """Side of the crops that an input is cut from."""
+    if isinstance(config, Embedded):
+        return LEAST_CROP
+    if isinstance(config, Pictures) and config.warp:
+        return WARPED_CROP
+    return max(LEAST_CROP, getattr(config, "pixels", LEAST_CROP))
+
+
+def record_of(given: Given) -> dict[str, Any]:
+    """By what a run knows its inputs again, without any path."""
+    if given.clips is not None and given.cohort is None:
+        raise UserError("--clips are those of a --cohort: name it")
+    if given.cohort is None:
+        return {"encoder": given.encoder and Path(given.encoder).name}
+    data = read_cohort(given.cohort)
+    record = {
+        "cohort": data.name,
+        "ratings": ratings_checksum(data),
+        "encoder": given.encoder and Path(given.encoder).name,
+    }
+    if given.clips is not None:
+        record["clips"] = sorted(row.sha256 for row in read_manifest(given.clips))
+    return record
