@@ -55,7 +55,7 @@ def misread(
 
 
 def measured(rows: pd.DataFrame, meter: Meter, seed: int) -> pd.DataFrame:
-    """Rows of `aus.au_rows` as the meter reads them; units of one time, which is that of the noise, are one row each.
+    """Rows of `aus.au_rows` as the meter reads them; what is missing stays missing.
 
     Errors follow from the seed and the names of person, recording and unit alone: neither who else is there nor which
     other units are read changes them.
@@ -63,10 +63,11 @@ def measured(rows: pd.DataFrame, meter: Meter, seed: int) -> pd.DataFrame:
     units = [str(column) for column in rows.columns if column not in KEYS]
     face = rows.filter(units).to_numpy(float)
     gain, offset = np.empty_like(face), np.empty_like(face)
-    for (participant, recording), own in rows.groupby(["participant", "recording"], sort=False).indices.items():
+    for own in rows.groupby(["participant", "recording"], sort=False).indices.values():
+        participant, recording = (str(rows[key].iloc[own[0]]) for key in ("participant", "recording"))
         for column, unit in enumerate(units):
-            of_person = _normal(2, seed, str(participant), unit)
-            of_recording = _normal(1 + len(own), seed, str(participant), str(recording), unit)
+            of_person = _normal(2, seed, participant, unit)
+            of_recording = _normal(1 + len(own), seed, participant, recording, unit)
             gain[own, column] = np.exp(meter.gain * of_person[0])
             still = meter.person * of_person[1] + meter.recording * of_recording[0]
             offset[own, column] = still + meter.noise * of_recording[1:]

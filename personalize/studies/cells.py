@@ -177,8 +177,9 @@ def _in_order(asked: Sequence[Asked], test: Int[np.ndarray, "t"]) -> Prediction:
     """Predictions of several fits as one, in the order of the test."""
     rows = np.concatenate([each.fit.test for each in asked])
     place = np.argsort(rows)[np.searchsorted(np.sort(rows), test)]
-    parts = zip(*(each.prediction for each in asked), strict=True)
-    return Prediction(*(None if some[0] is None else np.concatenate(some)[place] for some in parts))
+    value, se, probability = zip(*(each.prediction for each in asked), strict=True)
+    shares = None if probability[0] is None else np.concatenate(probability)[place]
+    return Prediction(np.concatenate(value)[place], np.concatenate(se)[place], shares)
 
 
 def _prior(at: Bench, number: int, fold: Fold) -> list[dict[str, np.ndarray]]:

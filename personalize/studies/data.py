@@ -100,7 +100,7 @@ def read_data(config: InputConfig, labels: Labels, source: Source, train: Source
         counts=parts[-1].counts,
         cohort=names[-1],
         train_cohort=names[0],
-        external=None if train is None else External(*names),
+        external=None if train is None else External(names[0], names[-1]),
     )
 
 
@@ -140,7 +140,7 @@ def labelled(cohort: Cohort, labels: Labels) -> tuple[Cohort, str, TargetKind]:
 def _finite(pool: Shaped[np.ndarray, "pool ..."]) -> Bool[np.ndarray, "pool"]:
     if pool.dtype == np.uint8:
         return np.ones(len(pool), bool)
-    return np.isfinite(pool).all(axis=tuple(range(1, pool.ndim)))
+    return np.asarray(np.isfinite(pool).all(axis=tuple(range(1, pool.ndim))))
 
 
 def _heads(cohort: Cohort, column: str | None, rows: Rows) -> Shaped[np.ndarray, "n"]:

@@ -142,7 +142,7 @@ def _seen_by(model: Model, at: Setting) -> Indexed:
     if model.per_person:
         owner = np.zeros(len(pool), int)
         owner[data.places[:, 0]] = np.arange(len(data.places))
-        groups, good = data.rows.take(owner), np.isfinite(pool).all(axis=1)
+        groups, good = data.rows.take(owner), np.asarray(np.isfinite(pool).all(axis=1))
         pool = Normalise().fit(pool[good], groups=groups.take(good)).transform(pool, groups)
     return Indexed(pool, data.x.index)
 

@@ -105,7 +105,7 @@ def _claim(study: Study, part: Part, number: int, record: dict[str, Any], kept: 
 def _as_often(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """A baseline, which has one seed, once for each seed of the model that it is compared with."""
     seeds = other["seed"].unique()
-    if table["seed"].nunique() > 1 or len(seeds) == 1:
+    if len(table["seed"].unique()) > 1 or len(seeds) == 1:
         return table
     return pd.concat([table.assign(seed=seed) for seed in seeds], ignore_index=True)
 
