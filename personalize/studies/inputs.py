@@ -15,9 +15,8 @@ from personalize.cohorts.features import KEYS, embedded_features
 from personalize.heads.indexed import windows
 from personalize.signals.aus import au_rows
 from personalize.signals.emg import emg_rows
-from personalize.signals.meter import Meter, measured
+from personalize.signals.meter import Meter, as_openface, measured
 from personalize.signals.pictures import read_pictures
-from personalize.signals.pspi import OPENFACE
 
 Positive = Annotated[int, Gt(0)]
 Seconds = Annotated[float | int, Gt(0)]
@@ -56,7 +55,8 @@ class ActionUnits:
     """Intensities of action units, frame by frame."""
 
     kind: Literal["aus"] = "aus"
-    units: tuple[str, ...] = OPENFACE
+    units: tuple[str, ...] | None = None
+    """None: the 17 of OpenFace, which takes any closing of the lids for a blink."""
     meter: Meter | None = None
     """Read off by a system that errs, instead of by the cohort's coders."""
     every: Positive = 1
@@ -112,6 +112,7 @@ def read_input(config: InputConfig, cohort: Cohort, files: Path | None, seed: in
     if isinstance(config, Emg):
         return _of_table(*emg_rows(cohort, config.length, config.step, config.channels, config.features))
     rows, counts = au_rows(cohort, config.units)
+    rows = as_openface(rows) if config.units is None else rows
     rows = rows.iloc[:: config.every].reset_index(drop=True)
     return _of_table(rows if config.meter is None else measured(rows, config.meter, seed), counts)
 

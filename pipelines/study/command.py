@@ -2,9 +2,12 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import pandas as pd
 
 from personalize.cohorts.layout import read_cohort
@@ -97,9 +100,21 @@ def run_study(
         print(f"{out} is done already")
     else:
         open_folder(out, record, study.claims)
-        _run_all(run, record)
+        with _compiled_quickly() if size == "smoke" else nullcontext():
+            _run_all(run, record)
     print(format_study(json.loads((out / RESULTS).read_text())))
     return 0
+
+
+@contextmanager
+def _compiled_quickly() -> Iterator[None]:
+    """For what compiles more than it computes."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)
 
 
 def cells_of(run: Run) -> list[Cell]:
