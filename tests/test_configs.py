@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from personalize.config import PersonalizeConfig
+from personalize.studies.config import Study
 from pipelines.configuration import load_config, override, to_json
 from pipelines.run_folder import first_difference
 from pretrain.config import PretrainConfig
 from pretrain.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
-KINDS = {"pretrain": PretrainConfig, "personalize": PersonalizeConfig}
+KINDS = {"pretrain": PretrainConfig, "personalize": PersonalizeConfig, "studies": Study}
 FILES = sorted(p for kind in KINDS for p in (ROOT / "configs" / kind).glob("*.py") if p.stem != "__init__")
 
 
@@ -34,7 +35,8 @@ def test_config_is_as_recorded(path):
 def test_config_docstring_tells_command_hardware_time_and_score(path):
     text = path.read_text()
     docstring = text.split('"""')[1]
-    assert f"configs/{path.parent.name}/{path.name}" in docstring
+    study = f"wince study {path.stem} " if path.parent.name == "studies" else None
+    assert (study or f"configs/{path.parent.name}/{path.name}") in docstring
     assert all(word in docstring for word in ("Hardware:", "Time:", "Expect:"))
 
 

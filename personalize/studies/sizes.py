@@ -87,4 +87,5 @@ def with_encoder(study: Study) -> Study:
 def of_cohort(study: Study, name: str) -> Study:
     """The study with one world, that of a cohort at hand: nobody knows what is true there."""
     first = next(iter(study.worlds.values()))
-    return replace(study, worlds={"given": World(first.cohort, f"the cohort {name}")})
+    system = replace(study.system, data_substitute=None)
+    return replace(study, system=system, worlds={"given": World(first.cohort, f"the cohort {name}")})

@@ -103,5 +103,7 @@ def test_every_study_has_its_sizes(name, size):
     assert name.endswith(str(study.system.year))
     assert found.claims, "the claim's comparison is in every size"
     assert size == "smoke" or len(found.sizes[size].seeds) >= 3
-    assert of_cohort(found, "given").worlds["given"].truths == ()
+    given = of_cohort(found, "an archive")
+    assert given.worlds["given"].truths == ()
+    assert given.system.data_substitute is None
     assert isinstance(found.labels, Labels)
