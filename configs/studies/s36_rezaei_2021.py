@@ -53,7 +53,7 @@ config = Study(
             train_cohort=Phantoms("shoulder", seed=36),
         ),
     },
-    input=Pictures(pixels=160, rate=2, warp=True),
+    input=Pictures(pixels=160, rate=4, warp=True),
     labels=Labels("pspi", heads="group", auxiliary=("AU04", "AU06", "AU07", "AU09", "AU10", "AU43"), threshold=1),
     models={
         "single frame": replace(PAIRWISE, network=replace(REZAEI, difference=None), reference=None),
@@ -71,8 +71,8 @@ config = Study(
     },
     as_reported=(Slot(FixedSplitConfig(test=5), neutral=LabelZero(oracle=True)),),
     honest=(
-        Slot(FixedSplitConfig(test=5), neutral=FirstSeconds(seconds=4)),
-        Slot(GroupKFoldConfig(n_splits=5), neutral=FirstSeconds(seconds=4)),
+        Slot(FixedSplitConfig(test=5), neutral=FirstSeconds(seconds=1)),
+        Slot(GroupKFoldConfig(n_splits=5), neutral=FirstSeconds(seconds=1)),
     ),
     metric="mae",
     claims=(
