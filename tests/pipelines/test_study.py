@@ -120,3 +120,29 @@ def test_a_reference_for_every_model(cohorts, tmp_path):
     assert models >= {"all ten", "all ten+ref", "best two", "best two+ref"}
     pairs = {(row["a"]["adaptation"], row["b"]["adaptation"]) for row in found["parts"][0]["comparisons"]}
     assert ("best two+ref", "best two") in pairs
+
+
+@pytest.mark.slow
+def test_a_study_runs_on_an_archive_as_it_lies(tmp_path, prepare_here):
+    archive, out = tmp_path / "UNBC", tmp_path / "run"
+    words = [
+        "phantom",
+        "shoulder",
+        "--layout",
+        "unbc",
+        "--participants",
+        "6",
+        "--recordings",
+        "1",
+        "--out",
+        str(archive),
+    ]
+    assert main(words) == 0
+    given = ["--cohort", f"unbc:{archive}", "--protocol", "honest"]
+    assert main(["study", "s36_rezaei_2021", "--size", "smoke", "--out", str(out), *given]) == 0
+    found = results(out)
+    assert [part["world"] for part in found["parts"]] == ["given", "given"]
+    assert all(part["findings"] == [] and part["truth"] is None for part in found["parts"])
+    assert found["study"]["data_substitute"] is None
+    assert found["parts"][0]["counts"]["participants_tested"] == 5
+    assert str(tmp_path) not in (out / "config.json").read_text()
