@@ -8,6 +8,7 @@ verdict is wrong: `scripts/calibrate_claims.md`.
 Hardware: 2 CPU cores.
 Time: about 30 s for 25 people x 2 recordings.
 Expect: with 25 people whose faces differ a true difference of twice as much is called *supported* in 84 % of cohorts.
+Seen on 25 rendered phantoms (seed 8800, an encoder of `pretrain/compact`): +0.50 [+0.23, +0.77], *supported*.
 """
 
 from personalize.config import AdaptationConfig, PersonalizeConfig

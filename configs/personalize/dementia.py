@@ -8,6 +8,8 @@ the person lower the error by at least 0.15 of 16. How often such a verdict is w
 Hardware: 2 CPU cores.
 Time: about 30 s for 30 people x 2 recordings.
 Expect: with 25 people whose faces differ a true difference of twice as much is called *supported* in 93 % of cohorts.
+Seen on 40 rendered phantoms (seed 8820, `--group dementia`, an encoder of `pretrain/compact`): +0.147 [-0.002, +0.296],
+*inconclusive*: an estimate next to the smallest difference of interest.
 """
 
 from personalize.config import AdaptationConfig, PersonalizeConfig
