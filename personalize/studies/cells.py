@@ -70,7 +70,9 @@ def bench(study: Study, data: Data, slot: Slot, made: dict[Any, Any]) -> Bench:
     cut = np.zeros(len(data.units), bool)
     if any(model.reference is not None for model in study.models.values()):
         cut = neutral_of(study.honest[0].neutral, data).overlapping[data.valid]
-    return Bench(study, data, slot, folds_of(slot, data, cut), made)
+    models = [study.models[name] for name in slot.models or study.models]
+    own = any(model.learns_from == "own" or model.tuned is not None for model in models)
+    return Bench(study, data, slot, folds_of(slot, data, cut, own=own), made)
 
 
 def is_leaky(slot: Slot, data: Data) -> bool:

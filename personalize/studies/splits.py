@@ -52,11 +52,16 @@ def neutral_of(rule: FirstSeconds | LabelZero, data: Data) -> Neutral:
     return label_zero(rows.participant, rows.recording, rows.t0, rows.t1, usable, y, rated, rated, rule.zero)
 
 
-def folds_of(slot: Slot, data: Data, cut: Bool[np.ndarray, "m"]) -> list[Fold]:
-    """The folds of a slot, without the test units that are `cut`; raises `UserError` where nothing is left."""
-    found = []
+def folds_of(slot: Slot, data: Data, cut: Bool[np.ndarray, "m"], *, own: bool = False) -> list[Fold]:
+    """The folds of a slot, without the test units that are `cut`; raises `UserError` where nothing is left.
+
+    With `own`, people of whom nothing but the test is there are not tested: a model of theirs could learn from nothing.
+    """
+    found, person = [], data.units.participant
     for fold in protocol_of(slot, data).folds(None, data.target, data.units):
         test = fold.test[~cut[fold.test]]
+        if own:
+            test = test[np.isin(person[test], person[np.union1d(fold.train, fold.calibration)])]
         if len(test):
             found.append(fold._replace(test=test))
     if not found:

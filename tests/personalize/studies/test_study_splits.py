@@ -85,6 +85,22 @@ def test_nobody_without_own_units():
         fits_of(replace(LINEAR, learns_from="own"), alone, data, 0)
 
 
+def test_who_has_nothing_before_the_test_is_not_tested_where_that_is_needed():
+    data = made_data()
+    kept = np.flatnonzero((data.units.participant != "sub-02") | (np.arange(240) == 85))  # one unit of sub-02
+    fewer = replace(
+        data, places=data.places[kept], rows=data.units.take(kept), valid=np.arange(len(kept)),
+        units=data.units.take(kept), y=data.y[kept], target=data.target[kept],
+    )  # fmt: skip
+    slot, nothing_cut = Slot(RandomFrameConfig(n_splits=2)), np.zeros(len(kept), bool)
+    tested = {
+        own: set().union(*(people(fewer, fold.test) for fold in folds_of(slot, fewer, nothing_cut, own=own)))
+        for own in (False, True)
+    }
+    assert tested[False] - tested[True] == {"sub-02"}
+    assert len(tested[True]) == 5
+
+
 def test_what_is_cut_is_tested_by_nobody():
     cut = np.zeros(240, bool)
     cut[::3] = True
