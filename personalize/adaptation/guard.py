@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from sklearn.base import BaseEstimator, clone
 
 from personalize.adaptation.base import Adaptation, Head, Prediction, of_classes
+from personalize.adaptation.reach import reaches
 from personalize.adaptation.rows import by_person, checked, participants, record
 
 PARTS = 5
@@ -45,8 +46,8 @@ class Guard(BaseEstimator):
     `penalty` is how many times an error that grows counts against one that shrinks; `folds` the number of groups of
     training people, each adapted from a population model and a prior that the others gave.
 
-    Learned: `adaptation_`, `trust_`, `others_` (the training people's slope), `weight_` (by person),
-    `prior_participants_`, `participants_`, `seen_`.
+    Learned: `adaptation_`, `trust_`, `others_` (the training people's slope), `weight_` (by person), `reach_` (of
+    intervals), `prior_participants_`, `participants_`, `seen_`.
     """
 
     KEPT = ("adaptation_", "start_", "weight_")
@@ -73,7 +74,7 @@ class Guard(BaseEstimator):
         self.adaptation_.learn_prior(X, y, groups, calibration=calibration, test=test, start=start)
         self.prior_participants_ = self.adaptation_.prior_participants_
         self.seen_ = record(start.seen_)
-        own, later = [], []
+        own, later, asked_of = [], [], []
         for fold in self._folds(names):
             seen, out = np.flatnonzero(~fold), np.flatnonzero(fold)
             head = clone(start).fit(X[seen], y[seen], names[seen], held_out=np.unique(names[out]).tolist())  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
@@ -87,7 +88,11 @@ class Guard(BaseEstimator):
                 if person in slopes:
                     own.append(slopes[person])
                     later.append(_slope(error[rows], change[rows]))
+                    some = asked[rows]
+                    both = head.predict(X[some]), model.predict(X[some], names[some])
+                    asked_of.append((y[some], names[some], *both))
         self.others_, self.trust_ = self._trust(own, later)
+        self.reach_ = self._reach(own, asked_of)
         return self
 
     def fit(self, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n"], groups: Any, *, start: Head) -> "Guard":
@@ -102,14 +107,21 @@ class Guard(BaseEstimator):
         return self
 
     def predict(self, X: Float[np.ndarray, "n d"], groups: Any) -> Prediction:
-        """Between the population's prediction and the person's own; the standard error is that of their mixture."""
+        """Between the population's prediction and the person's own."""
         population, own = self.start_.predict(X), self.adaptation_.predict(X, groups)
         weight = np.array([self.weight_.get(str(person), 0.0) for person in participants(groups)])
-        if population.probability is not None and own.probability is not None:
-            return of_classes((1 - weight)[:, None] * population.probability + weight[:, None] * own.probability)
-        change = own.value - population.value
-        variance = (1 - weight) * population.se**2 + weight * own.se**2 + weight * (1 - weight) * change**2
-        return Prediction(population.value + weight * change, np.sqrt(variance))
+        return _mixed(population, own, weight)
+
+    def _reach(self, own: list[Slope], asked: list[tuple[Any, ...]]) -> dict[str, float]:
+        """How far intervals of numbers reach: by the errors of training people whom the model had not seen."""
+        if not asked or asked[0][2].probability is not None:
+            return {}
+        error, se = [], []
+        for slope, (y, _, population, adapted) in zip(own, asked, strict=True):
+            found = _mixed(population, adapted, np.full(len(y), _weight(slope, self.others_, self.trust_)))
+            error.append(y - found.value)
+            se.append(found.se)
+        return reaches(np.concatenate(error), np.concatenate(se), np.concatenate([each[1] for each in asked]))
 
     def _folds(self, names: np.ndarray) -> list[np.ndarray]:
         """Masks of the groups of training people; none where too few would be left to learn from."""
@@ -135,6 +147,15 @@ class Guard(BaseEstimator):
             if worth > best + 1e-12:
                 best, chosen = worth, trust
         return Slope(float(cross.mean()), float(square.mean()), 1.0), chosen
+
+
+def _mixed(population: Prediction, own: Prediction, weight: Float[np.ndarray, "n"]) -> Prediction:
+    """Between the two predictions; the standard error is that of their mixture."""
+    if population.probability is not None and own.probability is not None:
+        return of_classes((1 - weight)[:, None] * population.probability + weight[:, None] * own.probability)
+    change = own.value - population.value
+    variance = (1 - weight) * population.se**2 + weight * own.se**2 + weight * (1 - weight) * change**2
+    return Prediction(population.value + weight * change, np.sqrt(variance))
 
 
 def _weight(own: Slope, others: Slope, trust: Trust) -> float:

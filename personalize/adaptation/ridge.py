@@ -9,11 +9,12 @@ best under the same k-shot protocol; the noise variance is what their errors the
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from sklearn.base import BaseEstimator
 
 from personalize.adaptation.base import Prediction
 from personalize.adaptation.prior import GRID, POPULATION, Prior, choose, grid_errors, likeliest, posterior, variances
+from personalize.adaptation.reach import reaches
 from personalize.adaptation.rows import by_person, checked, participants, record
 from personalize.heads.ridge import RidgeHead
 
@@ -24,8 +25,8 @@ class Ridge(BaseEstimator):
     With `components=0` this is the affine recalibration `calibrate`.
 
     Learned: `prior_` (variances over the noise variance), `spread_` (those of the predictive variance), `noise_`
-    (variance), `coef_` and `covariance_` of every person, `prior_participants_` (whose data chose the prior),
-    `participants_` (whose labels were used), `seen_`.
+    (variance), `reach_` (of intervals), `coef_` and `covariance_` of every person, `prior_participants_` (whose data
+    chose the prior), `participants_` (whose labels were used), `seen_`.
     """
 
     KEPT = ("start_", "axes_", "share_", "width_", "prior_", "spread_", "noise_", "coef_", "covariance_")
@@ -57,6 +58,7 @@ class Ridge(BaseEstimator):
         both = [pair for pair in people if len(pair[0])]
         self.prior_ = choose(grid_errors(design, error, both, self.grid), self.grid)
         self.spread_, self.noise_ = self._noise(design, error, people)
+        self.reach_ = self._reach(design, error, names, people)
         return self
 
     def fit(self, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n"], groups: Any, *, start: RidgeHead) -> "Ridge":
@@ -114,6 +116,22 @@ class Ridge(BaseEstimator):
             coef, covariance = posterior(b.T @ b, b.T @ error[given], variance)
             found.append(((error[asked] - a @ coef) ** 2 / (1 + ((a @ covariance) * a).sum(axis=1))).mean())
         return self.prior_, float(np.mean(found))
+
+    def _reach(
+        self,
+        design: Float[np.ndarray, "n p"],
+        error: Float[np.ndarray, "n"],
+        names: Shaped[np.ndarray, "n"],
+        people: list[tuple[np.ndarray, np.ndarray]],
+    ) -> dict[str, float]:
+        """How far intervals reach: by the errors of training people, each adapted from what was given of them."""
+        left, se = error.copy(), np.zeros(len(error))
+        for given, asked in people:
+            coef, covariance = self._posterior(design[given], error[given])
+            a = design[asked]
+            left[asked] -= a @ coef
+            se[asked] = np.sqrt(self.noise_ * (1 + ((a @ covariance) * a).sum(axis=1)))
+        return reaches(left, se, names)
 
     def _look(self, start: RidgeHead) -> None:
         """Takes from the population head the directions in which a person may differ from it."""

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from sklearn.base import BaseEstimator
 
 from personalize.adaptation.base import Head, Prediction, of_classes
+from personalize.adaptation.reach import reaches
 from personalize.adaptation.rows import by_person, checked, participants, record
 
 
@@ -26,7 +27,10 @@ class NoAdaptation(BaseEstimator):
         test: Bool[np.ndarray, "n"],
         start: Head,
     ) -> "NoAdaptation":
-        """There is nothing to learn."""
+        """There is nothing to learn but how far intervals of numbers reach (`reach_`)."""
+        left_out = start.left_out_
+        numbers = left_out.probability is None
+        self.reach_ = reaches(y - left_out.value, left_out.se, participants(groups)) if numbers else {}
         self.prior_participants_ = frozenset(map(str, np.unique(participants(groups))))
         self.seen_ = record(start.seen_)
         return self
@@ -65,6 +69,7 @@ class ParticipantPrior(NoAdaptation):
     ) -> "ParticipantPrior":
         """How far a training person's test labels lie from the mean of their calibration labels."""
         super().learn_prior(X, y, groups, calibration=calibration, test=test, start=start)
+        self.reach_ = {}  # the errors of a mean are not those of the population model
         everybody, errors = _everybody(start), []
         for _, rows in by_person(participants(groups)):
             given, asked = rows[calibration[rows]], rows[test[rows]]

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 from jaxtyping import Bool, Float
 
+from personalize.adaptation.reach import LEVELS, normal_reach, reach_column
 from personalize.cohorts.columns import floats
 from personalize.evaluation.intervals import bounded
 from personalize.evaluation.people import person_values
@@ -14,20 +14,25 @@ from personalize.evaluation.rows import people_of, units_of
 from personalize.evaluation.statistics import mean_over_people, over_draws
 from personalize.evaluation.targets import Target
 
-LEVELS = (0.8, 0.95)
+
+def reach_of(predictions: pd.DataFrame, level: float) -> Float[np.ndarray, "n"]:
+    """Standard errors that the interval of every row reaches; normal where the table does not say."""
+    if reach_column(level) not in predictions.columns:
+        return np.full(len(predictions), normal_reach(level))
+    return np.where(np.isnan(found := floats(predictions, reach_column(level))), normal_reach(level), found)
 
 
-def within(
-    truth: Float[np.ndarray, "n"], prediction: Float[np.ndarray, "n"], se: Float[np.ndarray, "n"], level: float
-) -> Bool[np.ndarray, "n"]:
-    """Whether a label lies in its predictive interval, normal about the prediction."""
-    return np.abs(truth - prediction) <= scipy.stats.norm.ppf((1 + level) / 2) * se
+def within(predictions: pd.DataFrame, level: float) -> Bool[np.ndarray, "n"]:
+    """Whether labels lie in their predictive intervals about the prediction."""
+    error = np.abs(floats(predictions, "truth") - floats(predictions, "prediction"))
+    return error <= reach_of(predictions, level) * floats(predictions, "se")
 
 
 def coverage(predictions: pd.DataFrame) -> list[dict[str, Any]]:
     """The share of labels within their predictive intervals, mean over people with its interval over people.
 
-    `predictions` are those of one adaptation, with columns participant, truth, prediction, se and maybe seed.
+    `predictions` are those of one adaptation, with columns participant, truth, prediction, se and maybe seed and those
+    of `reach_column`.
     Keys: level, value, low, high, interval, n_participants, n_units, reason.
     """
     se = floats(predictions, "se")
@@ -37,7 +42,7 @@ def coverage(predictions: pd.DataFrame) -> list[dict[str, Any]]:
             empty = dict.fromkeys(("value", "low", "high", "interval"))
             rows.append({"level": level, **empty, "n_participants": 0, "n_units": 0, "reason": "no standard error"})
             continue
-        inside = within(floats(predictions, "truth"), floats(predictions, "prediction"), se, level)
+        inside = within(predictions, level)
         draws = people_of(predictions.assign(prediction=inside.astype(float)))
         found = over_draws([mean_over_people(_means(p.prediction, p.code), (), "logit") for p in draws])
         rows.append(

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from personalize.adaptation.base import Adaptation, Head, Prediction
 from personalize.adaptation.names import parts
 from personalize.adaptation.personal import make_adaptation, make_head
+from personalize.adaptation.reach import reaches
 from personalize.config import AdaptationConfig, LabelZero, LowestPredicted
 from personalize.evaluation.baselines import BASELINES, Setting
 from personalize.protocols.audit import Finding, assert_clean, audit, audit_fitted, proof
@@ -22,6 +23,7 @@ from personalize.protocols.events import Recalibration, event_columns, recalibra
 from personalize.protocols.plan import Job, Plan, labels_of, outer_folds
 from personalize.protocols.steps import Step, audited_fold, normalised, raw, referenced
 from personalize.protocols.tables import answer_columns
+from personalize.protocols.units import Units
 from pretrain.errors import UserError
 
 
@@ -44,6 +46,8 @@ class Population(NamedTuple):
     rows: Int[np.ndarray, "a"]
     calibration: Recalibration | None
     """Of a target with events: probabilities corrected and called by what was seen of the training people."""
+    reach: dict[str, float]
+    """Of predictive intervals of numbers, by what was seen of the training people; see `adaptation.reach`."""
 
 
 class Models:
@@ -116,7 +120,11 @@ class Models:
         head = make_head(plan.problem.model_kind(), len(plan.problem.kind.classes) or None)
         units, weight = plan.units.take(train), plan.rows.weight[plan.valid][train]
         head.fit(x[train], y[train], units, held_out=tested, sample_weight=weight)
-        return Population(head, train, recalibrate(head.left_out_, y[train], plan.config.threshold, units))
+        calibration = recalibrate(head.left_out_, y[train], plan.config.threshold, units)
+        return Population(head, train, calibration, self._reach(head.left_out_, y[train], units))
+
+    def _reach(self, left_out: Prediction, y: Float[np.ndarray, "a"], units: Units) -> dict[str, float]:
+        return {} if left_out.probability is not None else reaches(y - left_out.value, left_out.se, units.participant)
 
     def _predicted(self, job: Job) -> Float[np.ndarray, "n"]:
         """Every row by the model without reference; training people's units as if they had not been seen."""
@@ -162,7 +170,8 @@ def run_cell(plan: Plan, models: Models, job: Job, cell: AdaptationConfig) -> Ce
     if population.calibration is not None:
         fitted["calibration"] = population.calibration
     findings = audit_fitted(job.fold(cell.k), plan.units, fitted)
-    return Cell(table_of(plan, job, cell.k, prediction, population.calibration), findings, small(model))
+    table = table_of(plan, job, cell.k, prediction, population.calibration, getattr(model, "reach_", {}))
+    return Cell(table, findings, small(model))
 
 
 def adapted(plan: Plan, models: Models, step: Step, job: Job, cell: AdaptationConfig) -> Adaptation:
@@ -190,7 +199,7 @@ def predict(plan: Plan, models: Models, model: Adaptation, step: Step, job: Job)
 
 
 def table_of(
-    plan: Plan, job: Job, k: int, prediction: Prediction, fitted: Recalibration | None
+    plan: Plan, job: Job, k: int, prediction: Prediction, fitted: Recalibration | None, reach: dict[str, float]
 ) -> dict[str, np.ndarray]:
     """Predictions of a cell's test units, a row each."""
     units, people = plan.units.take(job.test), plan.units.participant
@@ -209,18 +218,18 @@ def table_of(
     cut = 0.5 if fitted is None else fitted.cut
     columns |= answer_columns(plan.problem.kind.classes, columns["truth"], prediction, cut)
     columns |= event_columns(prediction, plan.config.threshold, fitted)
-    columns |= {"fold": job.outer, "seed": job.seed}
+    columns |= {**reach, "fold": job.outer, "seed": job.seed}
     return {name: np.broadcast_to(np.asarray(column), len(job.test)) for name, column in columns.items()}
 
 
 def run_baseline(plan: Plan, models: Models, job: Job, name: str) -> Cell | str:
     """One baseline in one fold and draw, or why there is none."""
-    units, calibration, fitted = plan.units, None, {}
+    units, calibration, reach, fitted = plan.units, None, {}, {}
 
     def fit(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], Prediction]:
-        nonlocal calibration
+        nonlocal calibration, reach
         population = models.kept(name, lambda: models.fitted(job, x, y))
-        fitted["population model"], calibration = population.head, population.calibration
+        fitted["population model"], calibration, reach = population.head, population.calibration, population.reach
         return population.head.predict
 
     setting = Setting(
@@ -241,7 +250,7 @@ def run_baseline(plan: Plan, models: Models, job: Job, name: str) -> Cell | str:
     prediction = BASELINES[name](setting)
     if isinstance(prediction, str):
         return prediction
-    table = table_of(plan, job, 0, prediction, calibration)
+    table = table_of(plan, job, 0, prediction, calibration, reach)
     return Cell(table, audit_fitted(job.fold(0), units, fitted), {})
 
 

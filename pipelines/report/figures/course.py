@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 
+from personalize.adaptation.reach import LEVELS
 from personalize.cohorts.columns import floats, texts
-from personalize.evaluation.predictive import LEVELS, person_errors, within
+from personalize.evaluation.predictive import person_errors, reach_of, within
 from pipelines.report.figures.style import INK, MUTED, SERIES, panels, png, styled
 from pipelines.report.figures.view import View
 
@@ -29,7 +29,7 @@ def entry(view: View) -> dict[str, Any] | None:
     own, before = (_first_recording(view.parts[key], person) for key in (view.adapted, view.population))
     truth, prediction, se = (floats(own, column) for column in ("truth", "prediction", "se"))
     sure = bool(np.isfinite(se).all())
-    held = [int(within(truth, prediction, se, level).sum()) for level in LEVELS] if sure else [None, None]
+    held = [int(within(own, level).sum()) for level in LEVELS] if sure else [None, None]
     label, unit = view.label(view.adapted), "seconds" if joined == "seconds" else "row"
     bands = f" Of {len(own)} units {held[0]} lie in the 80 % band and {held[1]} in the 95 % band." if sure else ""
     known = "with its 80 % and 95 % predictive bands" if sure else "without a band, for no standard error is known"
@@ -47,7 +47,7 @@ def entry(view: View) -> dict[str, Any] | None:
                 view.label(view.population): floats(before, "prediction").tolist(),
                 label: prediction.tolist(),
             },
-            "se": se.tolist() if sure else None,
+            "bands": [(reach_of(own, level) * se).tolist() for level in LEVELS] if sure else None,
         },
     }
 
@@ -65,9 +65,8 @@ def draw(data: dict[str, Any]) -> bytes:
     with styled():
         figure, (axes,) = panels(3.4)
         name, adapted = lines[-1]
-        if data["se"] is not None:
-            for level, alpha in zip(reversed(LEVELS), (0.12, 0.2), strict=True):
-                reach = scipy.stats.norm.ppf((1 + level) / 2) * np.array(data["se"])
+        if data["bands"] is not None:
+            for level, reach, alpha in zip(reversed(LEVELS), reversed(data["bands"]), (0.12, 0.2), strict=True):
                 low, high = np.array(adapted) - reach, np.array(adapted) + reach
                 axes.fill_between(at, low, high, color=SERIES[2], alpha=alpha, lw=0, label=f"{level:.0%} band")
         axes.step(at, data["truth"], where="post", color=INK, lw=2, label="rated")

@@ -67,7 +67,7 @@ def test_person_over_time_is_the_median_one_and_the_bands_are_counted(view):
     assert entry["caption"].startswith(f"{person}, the person of median error among 8")
     own = table[table["participant"] == person].sort_values("onset")
     assert entry["data"]["truth"] == own["truth"].tolist()
-    held = within(*(own[c].to_numpy() for c in ("truth", "prediction", "se")), 0.95).sum()
+    held = within(own, 0.95).sum()
     assert f"{held} in the 95 % band" in entry["caption"]
 
 
