@@ -4,6 +4,7 @@ from typing import Any
 
 from personalize.evaluation.intervals import FEW
 from personalize.evaluation.rows import primary_pooling
+from personalize.protocols.base import LEAKY
 from pipelines.personalization.shown import SHOWN
 from pipelines.report.study_facts import (
     Row,
@@ -15,6 +16,7 @@ from pipelines.report.study_facts import (
     on_phantoms,
     plain_verdict,
     primary_rows,
+    published,
     repeats,
     shown_metrics,
     side_of,
@@ -31,7 +33,7 @@ from pipelines.report.study_words import (
     true_here,
     unmarked,
 )
-from pipelines.report.words import MEANT, marks
+from pipelines.report.words import EXPLAINED, MEANT, marks
 
 COMPARED = tuple(dict.fromkeys(metric for names in SHOWN.values() for metric in names))
 
@@ -52,10 +54,11 @@ def study_content(report: Row) -> Row:
         "model": model_name(side) if side else None,
         "side": side,
         "worlds": found,
+        "published": published(results),
         "slots": _slots(results),
         "answers": answers(found),
         "parts": parts,
-        "by_world": {each["name"]: [p for p in parts if p["part"]["world"] == each["name"]] for each in found},
+        "glossary": _glossary(parts),
         "meanings": {metric: MEANT[metric] for metric in used if metric in MEANT},
         "model_name": lambda row: model_name(side_of(row)),
         "status_means": STATUS[results["study"]["status"]],
@@ -92,6 +95,12 @@ def _part(part: Row, about: Row, again: str, primary: Row) -> Row:
         "reasons": _reasons(list(lines.values()), all_metrics(part)),
         **_pairs(part, primary),
     }
+
+
+def _glossary(parts: list[Row]) -> dict[str, str]:
+    """What the marks mean that models carry."""
+    used = {mark for part in parts for line in part["systems"] for mark in line["marks"]}
+    return {word: text for word, text in EXPLAINED.items() if word in used - {LEAKY}}
 
 
 def _reasons(lines: list[Row], metrics: list[str]) -> list[Row]:

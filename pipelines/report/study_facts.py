@@ -64,7 +64,8 @@ def best_baseline(part: Row | None, primary: Row) -> Row | None:
 def worlds(results: Row) -> list[Row]:
     """Each world with what is asked first of it: its first parts, the main model's rows and gap, what it has to beat.
 
-    Keys: name, about, truth, parts, rows, claims (each by slot, None where it has not run), gap, baseline.
+    Keys: name, about, truth, truths (different ones of its claims, unknown ones left out), parts, rows, claims (each
+    by slot, None where it has not run), gap, baseline.
     """
     side, primary, found = main_model(results), results["primary"], []
     for name in dict.fromkeys(part["world"] for part in results["parts"]):
@@ -75,6 +76,7 @@ def worlds(results: Row) -> list[Row]:
                 "name": name,
                 "about": own[0]["about_world"],
                 "truth": own[0]["truth"],
+                "truths": truths(own),
                 "parts": first,
                 "rows": {slot: row_of(part, side, primary) for slot, part in first.items()},
                 "claims": {slot: part["claims"] if part else [] for slot, part in first.items()},
@@ -117,6 +119,12 @@ def answers(found: list[Row]) -> list[Row]:
     return [{"says": says, "worlds": list(answers.values())} for says, answers in by_claim.items()]
 
 
+def truths(parts: Sequence[Row]) -> list[bool]:
+    """The different truths of the claims of some parts, or of the parts before a claim is answered."""
+    found = [truth_of(row, part) for part in parts for row in part["claims"]] or [part["truth"] for part in parts]
+    return [truth for truth in dict.fromkeys(found) if truth is not None]
+
+
 def agreement(row: Row, part: Row) -> str:
     """Whether a verdict is what it has to be where the claim is known to be true, or false.
 
@@ -134,11 +142,12 @@ def agreement(row: Row, part: Row) -> str:
 
 
 def shown_metrics(part: Row, primary: Row) -> tuple[str, ...]:
-    """Metrics of the tables: the primary one, then those that its kind of target is known by."""
+    """Metrics of the tables: the primary one, then those of its kind of target that are not undefined everywhere."""
     there = {row["metric"] for row in part["metrics"]}
+    known = {row["metric"] for row in part["metrics"] if row["value"] is not None}
     kind = next((kind for kind, views in VIEWS.items() if set(views) == there), None)
     usual = SHOWN[kind] if kind else PLAIN
-    return tuple(dict.fromkeys([primary["metric"], *(metric for metric in usual if metric in there)]))
+    return tuple(dict.fromkeys([primary["metric"], *(metric for metric in usual if metric in known)]))
 
 
 def all_metrics(part: Row) -> list[str]:
@@ -178,6 +187,12 @@ def repeats(results: Row) -> list[str]:
         seen[key] = seen.get(key, 0) + 1
         found.append(f" ({seen[key]})" if seen[key] > 1 else "")
     return found
+
+
+def published(results: Row) -> Row | None:
+    """The published number to set beside ours: the first of the primary metric, else the headline."""
+    told, metric = results["study"]["reported"], results["primary"]["metric"]
+    return next((each for each in told if each["metric"] == metric), told[0] if told else None)
 
 
 def on_phantoms(results: Row) -> bool:

@@ -4,11 +4,11 @@ from typing import Any
 
 from pipelines.report.figures.style import INK, MUTED, panels, png, styled
 from pipelines.report.numbers import interval_text, plain
-from pipelines.report.study_facts import is_baseline, repeats, rows_of, side_of
+from pipelines.report.study_facts import is_baseline, published, rows_of, side_of, worlds
 from pipelines.report.study_words import SLOT_NAMES, model_name
 from pipelines.report.words import head, metric_name
 
-MOST = 60
+MOST = 80
 """Lines drawn, at most."""
 LOOKS = ({"color": "#c25400", "marker": "s"}, {"color": "#0b6aa8", "marker": "o"}, {"color": "#00795a", "marker": "^"},
          {"color": "#a3487e", "marker": "D"}, {"color": MUTED, "marker": "v"})  # fmt: skip
@@ -17,23 +17,26 @@ LOOKS = ({"color": "#c25400", "marker": "s"}, {"color": "#0b6aa8", "marker": "o"
 def entry(results: dict[str, Any]) -> dict[str, Any] | None:
     """An entry for the report, as those of the other figures; None where the metric is defined nowhere."""
     primary = results["primary"]
-    parts = zip(results["parts"], repeats(results), strict=True)
-    lines = [line for part, again in parts for line in _lines(part, again, primary)][:MOST]
+    every = [line for part in results["parts"] for line in _lines(part, primary)]
+    first = [part for world in worlds(results) for part in world["parts"].values() if part]
+    lines = [line for part in first for line in _lines(part, primary)][:MOST]
     if not lines:
         return None
-    name, published = metric_name(primary["metric"]), _published(results)
+    name, known = metric_name(primary["metric"]), _published(results)
     said = "; ".join(f"{each['world']}, {each['test']}, {each['label']}: {interval_text(each)}" for each in lines)
-    line = "" if published is None else f" The dotted line is the published {name}, {plain(published, '.3g')}."
+    more = " Other protocols and models are in the tables." if len(lines) < len(every) else ""
+    line = "" if known is None else f" The dotted line is the published {name}, {plain(known, '.3g')}."
     return {
         "title": f"{head(primary['metric'])} of everything that was tested",
-        "caption": f"Every model, and below them what has to be beaten, with the 95 % interval over people.{line}",
-        "alt": f"Forest plot of {name}. {said}.{line}",
-        "data": {"metric": primary["metric"], "lines": lines, "published": published},
+        "caption": "Every model, and below them what has to be beaten, with the 95 % interval over people."
+        f"{line}{more}",
+        "alt": f"Forest plot of {name}. {said}.{line}{more}",
+        "data": {"metric": primary["metric"], "lines": lines, "published": known},
     }
 
 
-def _lines(part: dict[str, Any], again: str, primary: dict[str, Any]) -> list[dict[str, Any]]:
-    test = f"{SLOT_NAMES[part['slot']]}: {part['protocol']}{again}"
+def _lines(part: dict[str, Any], primary: dict[str, Any]) -> list[dict[str, Any]]:
+    test = f"{SLOT_NAMES[part['slot']]}: {part['protocol']}"
     rows = [row for row in rows_of(part, primary) if row["value"] is not None]
     return [
         {
@@ -48,9 +51,9 @@ def _lines(part: dict[str, Any], again: str, primary: dict[str, Any]) -> list[di
 
 
 def _published(results: dict[str, Any]) -> float | int | None:
-    """The headline number, where it is of the same metric."""
-    found = results["study"]["reported"]
-    return found[0]["value"] if found and found[0]["metric"] == results["primary"]["metric"] else None
+    """The published number, where it is of the same metric."""
+    found = published(results)
+    return found["value"] if found and found["metric"] == results["primary"]["metric"] else None
 
 
 def draw(data: dict[str, Any]) -> bytes:
@@ -70,7 +73,7 @@ def draw(data: dict[str, Any]) -> bytes:
                 at = [len(names) - 1 - names.index(each["label"]) + shift for each in own]
                 look, label = LOOKS[number % len(LOOKS)], test if place is axes[0] else None
                 place.hlines(at, [each["low"] for each in own], [each["high"] for each in own], color=look["color"])
-                place.plot([each["value"] for each in own], at, ls="none", ms=5, label=label, **look)
+                place.plot([each["value"] for each in own], at, look["marker"], color=look["color"], ms=5, label=label)
             models = len({e["label"] for e in lines if e["world"] == world and not e["baseline"]})
             place.axhline(len(names) - models - 0.5, color=MUTED, lw=0.6)
             if data["published"] is not None:

@@ -45,8 +45,10 @@ def read_study(folder: Path) -> dict[str, Any]:
         _check(results)
     except RowError as error:
         raise RunFailure(f"{folder / RESULTS}: {error}") from error
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{folder / RESULTS} is not whole: {error!r} is missing") from error
+    except KeyError as error:
+        raise UserError(f"{folder / RESULTS} is not whole: it lacks {error}") from error
+    except TypeError as error:
+        raise UserError(f"{folder / RESULTS} is not what a study writes: {error}") from error
     return results
 
 

@@ -1,7 +1,8 @@
 """What the parts of a study are called for a reader who has not seen its config."""
 
 from personalize.protocols.base import LEAKY
-from pipelines.report.study_facts import Side, is_baseline
+from personalize.protocols.registry import PROTOCOLS as KINDS
+from pipelines.report.study_facts import Row, Side, is_baseline
 from pipelines.report.words import label as full_label
 
 SLOT_NAMES = {"as_reported": "tested as published", "honest": "tested honestly"}
@@ -25,7 +26,7 @@ KNOWN = {
 }
 """Of the confidence marks that go with published facts."""
 PROTOCOLS = {
-    "loso": "everybody in turn is predicted by models that have never seen them",
+    "loso": "everybody in turn is predicted by models of the others",
     "group_kfold": "people are dealt into groups, and each group is predicted by models of the others",
     "fixed_split": "some people are set apart, and predicted by models of the others",
     "external": "models of one cohort predict the people of another",
@@ -57,9 +58,12 @@ def model_name(side: Side) -> str:
     return side[0] + (f", k = {side[1]}" if side[1] else "")
 
 
-def explained(protocol: str) -> str | None:
-    """A protocol in words, None where there are none for it."""
-    return PROTOCOLS.get(protocol.split(" ")[0])
+def explained(part: Row) -> str | None:
+    """A part's protocol in words, and why it leaks where it need not; None where there are no words for it."""
+    name = part["protocol"].split(" ")[0]
+    honest = name in KINDS and not KINDS[name].leaky
+    but = f"; but {part['because']}" if part["leaky"] and honest and part["because"] else ""
+    return PROTOCOLS[name] + but if name in PROTOCOLS else None
 
 
 def unmarked(protocol: str) -> str:
@@ -67,8 +71,9 @@ def unmarked(protocol: str) -> str:
     return protocol.removesuffix(f" {LEAKY}")
 
 
-def true_here(truth: bool | None) -> str:
-    """Whether the claim holds in a world."""
-    return {True: "the claim is true here", False: "the claim is false here"}.get(
-        truth, "whether the claim is true here is not known"
-    )
+def true_here(world: Row) -> str | None:
+    """Whether what is claimed holds in a world; None where nobody knows."""
+    if len(world["truths"]) > 1:
+        return "not all that is claimed is true here"
+    known = {True: "what is claimed is true here", False: "what is claimed is false here"}
+    return known[world["truths"][0]] if world["truths"] else None

@@ -18,12 +18,14 @@ from pipelines.report.study_facts import (
     main_model,
     on_phantoms,
     plain_verdict,
+    published,
     side_of,
     tested,
     worlds,
 )
 from pipelines.report.study_read import RESULTS, read_study
-from pipelines.report.study_words import KNOWN, explained, model_name, unmarked
+from pipelines.report.study_words import KNOWN, PROTOCOLS, model_name, unmarked
+from pipelines.report.words import EXPLAINED, marks
 from pipelines.run_folder import write_text
 from pretrain.errors import UserError
 
@@ -61,7 +63,7 @@ def league_row(results: Row, run: str) -> Row:
     study, primary, side = results["study"], results["primary"], main_model(results)
     world = next(iter(worlds(results)), None)
     slots = {slot: (world["rows"][slot], world["parts"][slot]) if world else (None, None) for slot in SLOTS}
-    first = study["reported"][0] if study["reported"] else {}
+    told = published(results) or {}
     counted = cells(results)
     baseline = world["baseline"] if world else None
     return {
@@ -73,7 +75,7 @@ def league_row(results: Row, run: str) -> Row:
         "people": tested(results) or None,
         "model": model_name(side) if side else None,
         **primary,
-        **{f"published_{key}": first.get(key) for key in ("text", "what", "metric", "value", "mark")},
+        **{f"published_{key}": told.get(key) for key in ("text", "what", "metric", "value", "mark")},
         **{key: value for slot, found in slots.items() for key, value in _slot(slot, *found).items()},
         "baseline_name": model_name(side_of(baseline)) if baseline else None,
         **_number("baseline", baseline, "value"),
@@ -87,9 +89,10 @@ def league_row(results: Row, run: str) -> Row:
 
 
 def _slot(slot: str, row: Row | None, part: Row | None) -> Row:
-    """Protocol, whether it leaks, and the number with its interval."""
-    about = {"protocol": unmarked(part["protocol"]), "leaky": "LEAKY" if part["leaky"] else None} if part else {}
-    return {**{f"{slot}_{key}": about.get(key) for key in ("protocol", "leaky")}, **_number(slot, row, "value")}
+    """Protocol, the number with its interval, and the words that it never goes without."""
+    protocol = unmarked(part["protocol"]) if part else None
+    words = " ".join(marks(row)) if row else None
+    return {f"{slot}_protocol": protocol, **_number(slot, row, "value"), f"{slot}_marks": words or None}
 
 
 def _number(name: str, row: Row | None, column: str) -> Row:
@@ -120,8 +123,9 @@ def _csv(rows: Sequence[Row]) -> str:
 def _page(rows: Sequence[Row], found: Sequence[Row]) -> str:
     """The page; its numbers point at the rows and columns of the CSV."""
     names = [row["name"] for row in rows]
-    marks = dict.fromkeys(row["published_mark"] for row in rows if row["published_mark"])
-    protocols = dict.fromkeys(row[f"{slot}_protocol"] for row in rows for slot in SLOTS)
+    sources = dict.fromkeys(row["published_mark"] for row in rows if row["published_mark"])
+    used = " ".join(row[f"{slot}_marks"] or "" for row in rows for slot in SLOTS)
+    protocols = [row[f"{slot}_protocol"] for row in rows for slot in SLOTS]
     return page_environment({}).get_template("study_league.html").render(
         rows=pointed(json.loads(json.dumps(rows, allow_nan=False))),
         made=datetime.now(UTC).date().isoformat(),
@@ -131,8 +135,9 @@ def _page(rows: Sequence[Row], found: Sequence[Row]) -> str:
         unfinished=any(row["cells_run"] < row["cells"] or not row["cells"] for row in rows),
         phantoms=any(map(on_phantoms, found)),
         twice={name for name in names if names.count(name) > 1},
-        known={mark: KNOWN.get(mark, "as the dossier marks it") for mark in marks},
-        protocols={name: said for name in protocols if name and (said := explained(name))},
+        known={mark: KNOWN.get(mark, "as the dossier marks it") for mark in sources},
+        glossary={word: text for word, text in EXPLAINED.items() if word in used},
+        protocols={name: PROTOCOLS[name] for name in protocols if name in PROTOCOLS},
         plain_verdict=plain_verdict,
     )  # fmt: skip
 

@@ -14,13 +14,14 @@ from pipelines.report.study_facts import (
     primary_rows,
     shown_metrics,
     tested,
+    truth_of,
 )
 from pipelines.report.words import marks
 
 COLUMNS = 100
 SMOKE = "SMOKE: numbers of a smoke run mean nothing"
 SLOT_WORDS = {"as_reported": "as reported", "honest": "honest"}
-TRUTH = {True: " (the claim is true here)", False: " (the claim is false here)"}
+JUDGED = {"right": "right", "wrong": "WRONG", "left open": "open", "no answer": "missing"}
 Row = dict[str, Any]
 
 
@@ -57,7 +58,7 @@ def _head(results: Row) -> list[str]:
 
 def _part(part: Row, primary: Row) -> list[str]:
     """Title, why it leaks, the table, what the audit found and the claims."""
-    lines = _wrapped(f"{part['world']}{TRUTH.get(part['truth'], '')}, {SLOT_WORDS[part['slot']]}: {part['protocol']}")
+    lines = _wrapped(f"{part['world']} ({part['about_world']}), {SLOT_WORDS[part['slot']]}: {part['protocol']}")
     if part["leaky"]:
         lines += _wrapped(f"LEAKY: {part['because'] or 'people or moments of the test were trained on'}", "  ")
     lines += _table(part, primary) if part["metrics"] else ["  nothing has run yet"]
@@ -86,7 +87,8 @@ def _table(part: Row, primary: Row) -> list[str]:
         lines.append(("  " + name + "".join(cells_)).rstrip())
         if number and number < len(labels) and is_baseline(sides[number]) and not is_baseline(sides[number - 1]):
             lines.append("  to be beaten:")
-    pooled = ", * all units together" if any(row["pooling"] != POOLINGS[0] for row in rows.values()) else ""
+    shown = [row for (_, metric), row in rows.items() if metric in metrics[: len(widths)] and row["value"] is not None]
+    pooled = ", * all units together" if any(row["pooling"] != POOLINGS[0] for row in shown) else ""
     people = max(row["n_participants"] for row in rows.values())
     lost = [f"{_label(side, row)}, {metric}: {row['reason']}" for (side, metric), row in rows.items()
             if metric in metrics[: len(widths)] and row["value"] is None]  # fmt: skip
@@ -122,7 +124,8 @@ def _claim(row: Row, part: Row) -> str:
     """A claim, its verdict, and whether that is right where this is known."""
     claim = row["claim"]
     about = "undefined" if row["estimate"] is None else _interval(row, "estimate", "+")
-    judged = {"right": "; the verdict is right", "wrong": "; the verdict is WRONG"}.get(agreement(row, part), "")
+    truth = truth_of(row, part)
+    judged = "" if truth is None else f"; {str(truth).lower()} here, the verdict is {JUDGED[agreement(row, part)]}"
     why = f"; {row['reason']}" if row["reason"] else ""
     changed = "" if row["verified"] else "; the record was changed or is gone: it proves nothing"
     return (f"claim {claim['says']!r}: {row['verdict']} ({claim['metric']} {about}, positive as claimed, of interest "

@@ -54,9 +54,8 @@ def test_every_number_of_the_page_is_that_of_the_csv(league):
     for attributes, text in page.numbers:
         _, line, column = attributes["data-at"].split("/")
         assert float(attributes["value"]) == float(rows[int(line)][column])
-        assert text == format(float(attributes["value"]), attributes["data-format"].replace("d", ".0f")).replace(
-            "-", "−"
-        )
+        form = attributes["data-format"].replace("d", ".0f")
+        assert text == format(float(attributes["value"]), form).replace("-", "−")
 
 
 def test_row_has_the_numbers_of_the_run(league):
@@ -69,11 +68,10 @@ def test_row_has_the_numbers_of_the_run(league):
             found[k] for k in ("value", "low", "high")
         ]
         assert row[f"{slot}_protocol"] == part["protocol"].removesuffix(" LEAKY")
-    assert (row["as_reported_leaky"], row["honest_leaky"]) == ("LEAKY", "")
+    assert (row["as_reported_marks"], row["honest_marks"]) == ("LEAKY", "")
     gap = next(g for g in results["gaps"] if (g["world"], g["adaptation"]) == ("natural", "pairwise"))
-    assert [float(row[key]) for key in ("gap", "gap_low", "gap_high")] == [
-        gap[k] for k in ("difference", "low", "high")
-    ]
+    ends = [gap[key] for key in ("difference", "low", "high")]
+    assert [float(row[key]) for key in ("gap", "gap_low", "gap_high")] == ends
     fair = [r["value"] for r in by_slot["honest"]["metrics"]
             if r["metric"] == "accuracy" and r["pooling"] == PRIMARY["pooling"] and not r["oracle"]
             and r["adaptation"] in ("majority", "elapsed_time", "permuted_within")]  # fmt: skip
@@ -162,6 +160,19 @@ def test_names_with_markup_stay_text_and_cells_plain(tmp_path):
     assert len((tmp_path / "table.csv").read_text().splitlines()) == 2
     page = Page((tmp_path / "table.html").read_text())
     assert not {"script", "i"} & {tag for tag, _ in page.tags}
+
+
+def test_oracle_is_marked(tmp_path):
+    results = study_results()
+    for part in results["parts"]:
+        for row in part["metrics"]:
+            row["oracle"] |= row["adaptation"] == "pairwise"
+    assert write_league([write_study(tmp_path / "run", results)], tmp_path / "table") == 0
+    row = table(tmp_path / "table.csv")[0]
+    assert (row["as_reported_marks"], row["honest_marks"]) == ("LEAKY ORACLE", "ORACLE")
+    text = (tmp_path / "table.html").read_text()
+    assert text.count('<span class="mark">ORACLE</span>') == 2
+    assert "uses test labels: a bound, no system" in text
 
 
 def test_undefined_numbers_have_their_reason():

@@ -32,14 +32,13 @@ def test_lines_are_short_and_begin_with_what_it_is(text):
 def test_every_part_has_its_numbers_audit_and_claim(text):
     results = study_results()
     for part, word in zip(results["parts"], ("as reported", "honest") * 2, strict=True):
-        truth = "true" if part["truth"] else "false"
-        found = paragraph(text, f"{part['world']} (the claim is {truth} here), {word}: {part['protocol']}")
+        found = paragraph(text, f"{part['world']} ({part['about_world']}), {word}: {part['protocol']}")
         for row in part["metrics"]:
             if (row["metric"], row["pooling"]) == ("accuracy", "mean_over_participants"):
                 assert f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in found
         claim = part["claims"][0]
         assert f"{claim['verdict']} (accuracy {claim['estimate']:+.3f} [" in found
-        assert "the verdict is right" in found
+        assert f"{str(part['truth']).lower()} here, the verdict is right" in found
         assert "no pspi: the features are no action units" in found
         if part["leaky"]:
             assert "LEAKY: frames of the person who is tested were trained on" in found
@@ -63,8 +62,9 @@ def test_baselines_come_below_and_leaky_numbers_carry_the_word(text):
 def test_gaps_are_those_of_the_results(text):
     found = paragraph(text, "gaps, as reported less honest [95 %]: random_frame LEAKY - group_kfold")
     for row in study_results()["gaps"]:
-        assert (f"{row['world']}, {row['adaptation']}, accuracy: {row['difference']:+.3f} [{row['low']:+.3f}, "
-                f"{row['high']:+.3f}] = {row['as_reported']:.3f} - {row['honest']:.3f}, 12 participants") in found  # fmt: skip
+        change = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+        sides = f"{row['as_reported']:.3f} - {row['honest']:.3f}"
+        assert f"{row['world']}, {row['adaptation']}, accuracy: {change} = {sides}, 12 participants" in found
 
 
 def test_smoke_is_said_first_and_last():
