@@ -6,16 +6,17 @@ As reported: frames of everybody dealt 80 : 20 at random. Honestly: other people
 regression on the same units, and the PSPI formula with their weights left as they are.
 
 Hardware: 2 CPU cores.
-Time: SMOKE_TIME
-Expect: EXPECT
+Time: default 3 min on a busy machine, most of it training; phantoms are drawn in 13 s a world.
+Expect: on phantoms and a made-up meter, mean over 20 people: AUROC 0.90 [0.83, 0.94] LEAKY, 0.86 [0.73, 0.94] on
+other people; logistic regression 0.95 and 0.94, the PSPI formula 0.93 and 0.93.
+400 epochs learn the meter's errors by heart.
 """
-
-from personalize.signals.meter import Meter
 
 from personalize.evaluation.claims import ClaimConfig, ClaimSide
 from personalize.heads.networks.network import NetworkConfig
 from personalize.heads.training.schedule import Training
 from personalize.protocols.config import GroupKFoldConfig, RandomFrameConfig
+from personalize.signals.meter import Meter
 from personalize.studies.config import Labels, Phantoms, Reported, Size, Slot, Study, System, World
 from personalize.studies.inputs import ActionUnits
 from personalize.studies.models import Model

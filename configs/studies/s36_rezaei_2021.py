@@ -5,11 +5,12 @@
 
 Faces are warped to the mean shape; outputs for each group of people and for action units share one network. As
 reported a person's reference is a frame that was labelled 0, which reads labels of the test (ORACLE). Honestly it lies
-in the first seconds of the recording. Split by position: the last five people are tested.
+in the first second of the recording. Split by position: the last five people are tested.
 
 Hardware: 2 CPU cores.
-Time: SMOKE_TIME
-Expect: EXPECT
+Time: default 14 of 28 cells in 30 min on a busy machine, about a minute a training on a quiet one.
+Expect: on phantoms of dementia, 5 people tested: MAE 0.93 [0.70, 1.24] for a single frame, 0.82 [0.53, 1.25] pairwise,
+0.85 with the reference that reads labels (ORACLE), PCC 0.84, 0.86, 0.82; difference 0.11 [-0.10, 0.33], *inconclusive*.
 """
 
 from dataclasses import replace

@@ -20,7 +20,10 @@ def test_the_closed_forms_are_the_metrics_of_very_many_people():
 
 
 def test_the_default_holds_the_truth_and_the_interval_over_frames_does_not():
-    """200 simulations of 25 people (and few draws for the bootstrap, which is not looked at); of 0.95 the count has a standard deviation of 0.015, of 0.65 one of 0.034."""
+    """200 simulations of 25 people (and few draws for the bootstrap, which is not looked at).
+
+    Of 0.95 the count has a standard deviation of 0.015, of 0.65 one of 0.034.
+    """
     hits = SCRIPT["simulate"](25, 200, 20, 0.6, 0)
     for series, each in hits.items():
         default, frames = each[:, 0].mean(), each[:, 3].mean()
