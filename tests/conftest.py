@@ -10,15 +10,14 @@ import pytest
 from pretrain.clips.dataset import write_clips
 from tests.support.drawn import moving_records
 
-# Test processes and the subprocesses they start share what they have compiled.
-_compiled = tempfile.TemporaryDirectory(prefix="wince-test-xla-")
-for name, value in {
-    "jax_compilation_cache_dir": _compiled.name,
-    "jax_persistent_cache_min_compile_time_secs": 0,
-    "jax_persistent_cache_min_entry_size_bytes": -1,
-}.items():
-    os.environ.setdefault(name.upper(), str(value))
-    jax.config.update(name, value)
+# Test processes and the subprocesses they start share what they have compiled, in the folder of the first of them.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    _compiled = tempfile.TemporaryDirectory(prefix="wince-test-xla-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled.name
+os.environ |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @pytest.fixture(autouse=True)
@@ -45,11 +44,32 @@ def _ordinary_priority():
 @pytest.fixture(scope="module")
 def compile_quickly():
     """For tests, and processes they start, that compile more than they compute."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-        jax.config.update("jax_disable_most_optimizations", True)
+    from tests.support.quickly import compiled_quickly
+
+    with compiled_quickly():
         yield
-    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="module")
+def prepare_here():
+    """For tests of what comes after `wince prepare`: it works in this process, not in new ones that load everything."""
+    from pipelines.prepare import work
+    from tests.support.serial_pool import run_jobs_here
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work, "run_jobs", run_jobs_here)
+        patch.setattr(work, "_use_one_core", lambda: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def few_numbers():
+    """For modules about what comes before and after the numbers of `wince personalize`: see `support.few_numbers`."""
+    from tests.support.few_numbers import leave_out
+
+    with pytest.MonkeyPatch.context() as patch:
+        leave_out(patch.setattr)
+        yield
 
 
 @pytest.fixture(scope="session")

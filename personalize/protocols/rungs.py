@@ -63,7 +63,8 @@ def run_rung(plan: Plan, models: Models, cell: RungCell, *, copies: bool = False
     fitted |= {} if population.calibration is None else {"calibration": population.calibration}
     options = {"x": plan.rows.x[plan.valid] if copies else None, "purge": 0.0}
     findings = audit(cell.fold, plan.units, fitted=fitted, reference=reference, **options)
-    table = table_of(plan, job, 0, prediction, population.calibration)
+    reach = getattr(model, "reach_", population.reach)
+    table = table_of(plan, job, 0, prediction, population.calibration, reach)
     return Cell(table, findings, small(model)), proof(cell.fold, plan.units)
 
 

@@ -7,22 +7,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.cli import main
+from pipelines import cli
 from pipelines.demo import DemoSize, personal_runs, run_demo
 from pretrain.clips.dataset import read_clips
+from tests.support.quickly import wince
 
+pytestmark = pytest.mark.usefixtures("prepare_here")
 SMALL = DemoSize(
-    pretraining_people=3,
+    pretraining_people=2,
     cohort_people=4,
-    seconds=8,
+    seconds=7,
     overrides="--steps 12 --batch.tracks 4 --batch.clips_per_track 3 --checkpoint_every 6 --log_every 6",
 )
 
 
 @pytest.fixture(scope="module")
-def line(tmp_path_factory):
+def line(tmp_path_factory, prepare_here):
     out = tmp_path_factory.mktemp("line") / "demo"
-    assert run_demo(out, SMALL) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "main", lambda words: wince(*words))
+        assert run_demo(out, SMALL) == 0
     return out
 
 
@@ -65,7 +69,7 @@ def test_truth_is_never_needed(line, tmp_path, capsys):
     ]
     commands[-1] += ["--out", tmp_path / "run"]
     for command in commands:
-        assert main([str(word) for word in command]) == 0
+        assert wince(*command) == 0
     for seen, unseen in zip(read_clips(line / "clips"), read_clips(tmp_path / "clips"), strict=True):
         assert seen.key == unseen.key
         assert seen.frames == unseen.frames
@@ -78,11 +82,11 @@ def test_truth_is_never_needed(line, tmp_path, capsys):
 @pytest.mark.slow
 def test_pretraining_again_is_done_already_and_another_config_is_refused(line, capsys):
     clips, run = (str(line / name) for name in ("pretraining_clips", "encoder"))
-    command = ["pretrain", "pretrain/compact", "--clips", clips, "--out", run]
+    command = ["pretrain", "pretrain/compact", "--clips", clips, "--out", run, *SMALL.overrides.split()]
     before = (line / "encoder" / "metrics.jsonl").read_text()
-    assert main([*command, *SMALL.overrides.split()]) == 0
+    assert wince(*command) == 0
     assert (line / "encoder" / "metrics.jsonl").read_text() == before
-    assert main([*command, *SMALL.overrides.split(), "--seed", "5"]) == 2
+    assert wince(*command, "--seed", "5") == 2
     assert "seed is 0 there and 5 here" in capsys.readouterr().err
 
 
@@ -97,8 +101,7 @@ def test_run_folders_are_private(line):
 
 @pytest.mark.slow
 def test_unknown_step_names_those_that_are_there(line, tmp_path, capsys):
-    words = ["embed", f"{line / 'encoder'}@7", str(line / "clips"), "--out", str(tmp_path / "x.parquet")]
-    assert main(words) == 2
+    assert wince("embed", f"{line / 'encoder'}@7", line / "clips", "--out", tmp_path / "x.parquet") == 2
     assert "there are: 0, 6, 12" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -110,10 +113,9 @@ def test_a_model_reads_a_film_as_the_run_did(line, tmp_path):
     (tmp_path / "development.tsv").write_text(f"participant_id\n{names[0]}\n")
     given = ["--cohort", line / "cohort", "--encoder", line / "encoder", "--clips", line / "clips"]
     given += ["--development", tmp_path / "development.tsv", "--out", tmp_path / "run"]
-    assert main([*map(str, ["personalize", "personalize/ridge", *given])]) == 0
+    assert wince("personalize", "personalize/ridge", *given) == 0
     film = next((line / "cohort" / names[1] / "ses-02").glob("*_video.mp4"))
-    command = ["predict", tmp_path / "run", film, "--participant", names[1], "--out", tmp_path / "said.csv"]
-    assert main([*map(str, command)]) == 0
+    assert wince("predict", tmp_path / "run", film, "--participant", names[1], "--out", tmp_path / "said.csv") == 0
     said, table = pd.read_csv(tmp_path / "said.csv"), pd.read_parquet(tmp_path / "run" / "predictions.parquet")
     own = table[(table["participant"] == names[1]) & (table["adaptation"] == "reference+ridge")]
     both = own.merge(said, left_on=[own["track"], own["onset"].round(6)], right_on=[said["track"], said["t0"].round(6)])

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from personalize.adaptation.population import adapted_population, predict_popula
 from personalize.config import PersonalizeConfig
 from personalize.heads.gaussian import GaussianHead
 from personalize.heads.ridge import RidgeHead
+from personalize.phantom.scenarios import DEMENTIA, SCENARIOS
 from personalize.protocols import rungs
 from personalize.protocols.people import External
 from personalize.protocols.population import PopulationConfig, rung_cells, rung_of, sizes
@@ -26,6 +28,7 @@ from pipelines.population import command
 from pipelines.report.page import write_report
 from pretrain.errors import RunFailure, UserError
 from tests.personalize.cohorts.cohort_worlds import linear_world, write_events
+from tests.support.quickly import wince
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "personalize" / "new_population.md"
@@ -239,6 +242,7 @@ def test_rungs_with_a_neutral_reference_cut_it_from_every_cell(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("compile_quickly")
 def test_gradient_rungs(tmp_path):
     """Adam finds the shift that recalibration finds, and does not leave the model where there is none."""
     (tmp_path / "far").mkdir()
@@ -321,27 +325,30 @@ def test_there_are_ten_commands():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("prepare_here")
 def test_ten_commands_from_footage_to_report(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    size = ["--recordings", "2", "--seconds", "4"]
-    for out, group, people, more in (
-        ("known", "healthy", 3, ["--seed", "1"]),
-        ("new", "dementia", 5, ["--seed", "2"]),
-        ("footage", "dementia", 2, ["--seed", "3", "--unlabelled"]),
+    monkeypatch.setitem(SCENARIOS, "dementia", replace(DEMENTIA, default=replace(DEMENTIA.default, fps=5, size=128)))
+    for out, group, size, more in (
+        ("known", "healthy", (3, 1), ["--seed", "1"]),
+        ("new", "dementia", (5, 2), ["--seed", "2"]),
+        ("footage", "dementia", (2, 1), ["--seed", "3", "--unlabelled"]),
     ):
-        phantom = ["phantom", "dementia", "--group", group, "--participants", str(people), *size, *more, "--out", out]
-        assert main(phantom) == 0
+        people, recordings = map(str, size)
+        phantom = ["phantom", "dementia", "--group", group, "--participants", people, "--recordings", recordings]
+        assert wince(*phantom, "--seconds", "4", *more, "--out", out) == 0
     people = pd.read_csv("new/participants.tsv", sep="\t", dtype=str)
     people["split"] = ["development"] * 2 + ["test"] * 3
     people.to_csv("new/participants.tsv", sep="\t", index=False, na_rep="n/a")
     small = {
         "prepare": "--size 64",
-        "pretrain": "--steps 2 --batch.tracks 2 --batch.clips_per_track 2 --checkpoint_every 2 --log_every 1",
+        "pretrain": "--steps 2 --batch.tracks 2 --batch.clips_per_track 2 --checkpoint_every 2 --log_every 1"
+        " --clip.fps 5 --encoder.width 32 --encoder.depth 1 --encoder.heads 2",
         "personalize": """--population.rungs '["none","calibrate","refit"]'""",
     }
     for line in commands():
         words = shlex.split(line)[1:]
         more = small.get(words[0], "") if "personalize/ridge" not in line else ""
-        assert main([*words, *shlex.split(more)]) == 0, line
+        assert wince(*words, *shlex.split(more)) == 0, line
     assert "New population" in Path("report.html").read_text()
     assert Path("said.csv").is_file()

@@ -17,6 +17,7 @@ from pipelines.personalization.results import About
 from pretrain.errors import UserError
 from tests.personalize.cohorts.cohort_worlds import linear_world
 
+pytestmark = pytest.mark.usefixtures("few_numbers")
 NONE, RIDGE = ClaimSide("none"), ClaimSide("ridge", 3)
 LABELS_HELP = ClaimConfig("three labels help", "mae", "lower", 0.2, RIDGE, NONE)
 RANKS_TOO = ClaimConfig("three labels rank better", "pcc", "higher", 0.05, RIDGE, NONE, "pooled")
@@ -29,16 +30,6 @@ CONFIG = PersonalizeConfig(
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _claims_only():
-    """Leaves out what takes a run most of its time and no claim looks at."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folds, "BASELINES", {})
-        for name in ("comparison_rows", "all_intervals"):
-            patch.setattr(command.rows, name, lambda *_: [])
-        yield
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     cohort, features = linear_world(tmp_path_factory.mktemp("world"), people=5, units=8, width=4, light=0.5)
@@ -46,7 +37,7 @@ def world(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(world, tmp_path_factory):
+def run(world, few_numbers, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "run"
     assert personalize(CONFIG, **world, out=out) == 0
     return out

@@ -19,7 +19,7 @@ from pipelines.personalization import command, personalize
 from pipelines.predicting import predictions
 from tests.personalize.protocols.cell_worlds import table_world
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly", "few_numbers")
 GUARDED = "reference+head+guard"
 CELLS = (("head", 0), ("head", 10), (GUARDED, 10))
 COLUMNS = ("prediction", "se")

@@ -28,7 +28,7 @@ def finish(world, out: Path) -> float:
 
 
 def test_three_kills_and_the_same_bytes(tmp_path):
-    world = linear_world(tmp_path, people=14, units=16, width=12)
+    world = linear_world(tmp_path, people=8, units=10, width=6)
     whole, out, rng = tmp_path / "whole", tmp_path / "run", random.Random(7)
     took = finish(world, whole)
     kills = progress = 0

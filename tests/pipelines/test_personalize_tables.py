@@ -14,6 +14,13 @@ from pipelines.personalization import personalize
 from pipelines.personalization.choices import with_adaptations
 from pipelines.report.page import write_report
 from pretrain.errors import UserError
+from tests.support.few_numbers import leave_out
+
+
+@pytest.fixture
+def few_numbers(monkeypatch):
+    """For tests that look at few of them."""
+    leave_out(monkeypatch.setattr)
 
 
 def rows(people=6, each=8, seed=0) -> pd.DataFrame:
@@ -81,7 +88,7 @@ def test_two_classes_are_scored_by_their_probability(tmp_path):
     assert results["skipped"] == {}
 
 
-def test_levels_are_scored_as_such(tmp_path):
+def test_levels_are_scored_as_such(tmp_path, few_numbers):
     table = rows().assign(number=lambda t: t["number"].round().clip(0, 10).astype(int))
     results, _ = run(imported(tmp_path, table, "number", order="when"), tmp_path / "run", ("ridge", 2), kind="ordinal")
     values = {
@@ -91,7 +98,7 @@ def test_levels_are_scored_as_such(tmp_path):
     assert results["target"]["kind"] == "ordinal"
 
 
-def test_people_who_lack_something_are_handled_or_named(tmp_path):
+def test_people_who_lack_something_are_handled_or_named(tmp_path, few_numbers):
     table = rows(people=8)
     p = table["who"]
     table.loc[p == "p1", ["AU04", "AU06", "AU09"]] = np.nan  # no features
@@ -117,7 +124,7 @@ def test_a_feature_that_nobody_has_is_named(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_three_people_are_enough_and_two_are_not(tmp_path):
+def test_three_people_are_enough_and_two_are_not(tmp_path, few_numbers):
     for people in (3, 2):
         folder = tmp_path / str(people)
         folder.mkdir()

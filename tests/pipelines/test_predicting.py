@@ -27,7 +27,7 @@ from tests.support.quick_prepare import Hands, write_footage
 from tests.support.small import SMALL
 
 pytestmark = [
-    pytest.mark.usefixtures("compile_quickly"),
+    pytest.mark.usefixtures("compile_quickly", "few_numbers"),
     # Orbax leaves its coroutines and event loop to the garbage collector
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -57,7 +57,7 @@ def world(tmp_path_factory):
         table = {"onset": track.time, "duration": 0.1, "scale": "vas", "value": 4 + track.measures[:, 0], "rater": "x"}
         events = cohort / track.source.replace("_video.mp4", "_events.tsv")
         pd.DataFrame(table).to_csv(events, sep="\t", index=False)
-    changes = SMALL | {"steps": "2", "evaluate_every": "2", "checkpoint_every": "2"}
+    changes = SMALL | {"steps": "4", "evaluate_every": "4", "checkpoint_every": "4"}
     flags = [word for key, value in changes.items() for word in (f"--{key}", value)]
     assert main(["pretrain", "pretrain/tiny", "--clips", str(clips), "--out", str(root / "encoder"), *flags]) == 0
     given = ["--cohort", cohort, "--encoder", root / "encoder", "--clips", clips, "--out", root / "run"]

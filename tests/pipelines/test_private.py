@@ -85,8 +85,9 @@ def test_marks_and_checksums_tell_keys_apart():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_numbers")
 def test_features_with_hidden_names_join_with_the_key_and_give_the_same_results(tmp_path):
-    cohort, features = linear_world(tmp_path, people=6, units=10, width=8, light=0.5)[:2]
+    cohort, features = linear_world(tmp_path, people=5, units=10, width=8, light=0.5)[:2]
     key, hidden = tmp_path / "key", tmp_path / "hidden" / features.name
     table = pd.read_parquet(features)
     hidden.parent.mkdir()

@@ -11,8 +11,10 @@ from pretrain.clips.tracks import ClipShape
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("prepare_here")
 def test_batches_are_the_same_without_the_truth(tmp_path):
-    assert main(["phantom", "episodes", "--out", str(tmp_path / "seen"), "--participants", "2"]) == 0
+    size = ["--participants", "2", "--recordings", "1", "--seconds", "8"]
+    assert main(["phantom", "episodes", "--out", str(tmp_path / "seen"), *size]) == 0
     shutil.copytree(tmp_path / "seen", tmp_path / "blind")
     shutil.rmtree(tmp_path / "blind" / "derivatives" / "truth")
     batches = []

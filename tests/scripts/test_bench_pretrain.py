@@ -13,6 +13,8 @@ from scripts.bench.speed import own_row, peer_rows
 from scripts.bench.turns import Seconds, table, times_as_fast
 from scripts.bench.work import CONFIGS, in_steps
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 
 def small(**changes):
     tiny = CONFIGS["tiny"]

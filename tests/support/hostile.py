@@ -19,6 +19,8 @@ from tests.support.headers import absurd_duration, absurd_rate, huge_picture
 
 SIDE = 128
 """Width and height of the good films, of 30 frames."""
+SIZES = 1000
+"""Key frames of a film that changes its size with each."""
 BASES: dict[str, dict[str, Any]] = {
     "h264.mp4": {"codec": "libx264"},
     "h264.mkv": {"codec": "libx264"},
@@ -108,9 +110,9 @@ def _one_frame(path: Path, base: Base, n: int, rng: np.random.Generator) -> None
 
 
 def _many_sizes(path: Path, base: Base, n: int, rng: np.random.Generator) -> None:
-    """A thousand key frames, each a little larger or smaller than the one before."""
+    """Key frames, each a little larger or smaller than the one before."""
     codec, form, format = _SIZABLE[n % len(_SIZABLE)]
-    sides = SIDE + np.cumsum(rng.integers(-1, 2, (1000, 2)) * 2, 0) % 32
+    sides = SIDE + np.cumsum(rng.integers(-1, 2, (SIZES, 2)) * 2, 0) % 32
     with av.open(str(path), "w", format=form, container_options=SAME_EVERY_TIME) as container:
         stream = container.add_stream(codec, rate=25, options={"b": "2M"})
         assert isinstance(stream, av.VideoStream)

@@ -20,6 +20,9 @@ from tests.support.small import small
 # Orbax leaves its coroutines and event loop to the garbage collector
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
+BUSY = {"contrastive__weight": 0.3, "ema": 0.9, "steps": 8}
+"""The same programs for several runs, which are compiled once."""
+
 
 def test_loss_falls_and_features_learn_the_measures(drawn_clips, tmp_path):
     config = small(steps=200, contrastive__weight=0.1, optimizer__learning_rate=3e-3, evaluate_every=200)
@@ -152,7 +155,7 @@ class StopAt(Preemption):
 
 def test_preempted_run_ends_like_one_that_was_not(drawn_clips, tmp_path, monkeypatch):
     """Stopped between checkpoints, at an evaluation that it then owes, and at the very end."""
-    config = small(contrastive__weight=0.3, ema=0.9, steps=8, evaluate_every=4, checkpoint_every=3, log_every=2)
+    config = small(**BUSY, evaluate_every=4, checkpoint_every=3, log_every=2)
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     for folder in (whole, stopped):
         folder.mkdir()
@@ -170,18 +173,18 @@ def test_preempted_run_ends_like_one_that_was_not(drawn_clips, tmp_path, monkeyp
 
 
 def test_damaged_newest_is_made_again(drawn_clips, tmp_path):
-    config = small(steps=6, checkpoint_every=2, evaluate_every=6)
+    config = small(**BUSY, checkpoint_every=2, evaluate_every=8)
     wanted, said = pretrain(config, drawn_clips, tmp_path), []
-    largest = max((tmp_path / "checkpoints" / "6").rglob("*"), key=lambda f: f.stat().st_size if f.is_file() else 0)
+    largest = max((tmp_path / "checkpoints" / "8").rglob("*"), key=lambda f: f.stat().st_size if f.is_file() else 0)
     data = bytearray(largest.read_bytes())
     data[len(data) // 2] ^= 1
     largest.write_bytes(bytes(data))
     found = pretrain(config, drawn_clips, tmp_path, say=said.append)
-    assert "checkpoint 6" in said[0]
-    assert said[1] == "continuing from step 4"
+    assert "checkpoint 8" in said[0]
+    assert said[1] == "continuing from step 6"
     assert int(fingerprint(found)) == int(fingerprint(wanted))
     with open_checkpoints(config, tmp_path) as checkpoints:
-        assert checkpoints.steps == [0, 2, 4, 6]
+        assert checkpoints.steps == [0, 4, 6, 8]
 
 
 def test_half_a_line_in_the_log_is_dropped(tmp_path):
