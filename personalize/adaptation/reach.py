@@ -8,6 +8,8 @@ import numpy as np
 import scipy.stats
 from jaxtyping import Float, Shaped
 
+from personalize.adaptation.base import Prediction
+
 LEVELS = (0.8, 0.95)
 
 
@@ -41,3 +43,10 @@ def reaches(
     share = np.cumsum(1 / count[code[order]]) / len(count)
     places = {level: min(int(np.searchsorted(share, level)), len(size) - 1) for level in LEVELS}
     return {reach_column(level): float(size[order[place]]) for level, place in places.items()}
+
+
+def reaches_of(
+    left_out: Prediction, y: Float[np.ndarray, "n"], participant: Shaped[np.ndarray, "n"]
+) -> dict[str, float]:
+    """... from predictions of people without themselves; nothing for classes."""
+    return {} if left_out.probability is not None else reaches(y - left_out.value, left_out.se, participant)

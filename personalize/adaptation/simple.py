@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from sklearn.base import BaseEstimator
 
 from personalize.adaptation.base import Head, Prediction, of_classes
-from personalize.adaptation.reach import reaches
+from personalize.adaptation.reach import reaches_of
 from personalize.adaptation.rows import by_person, checked, participants, record
 
 
@@ -28,9 +28,7 @@ class NoAdaptation(BaseEstimator):
         start: Head,
     ) -> "NoAdaptation":
         """There is nothing to learn but how far intervals of numbers reach (`reach_`)."""
-        left_out = start.left_out_
-        numbers = left_out.probability is None
-        self.reach_ = reaches(y - left_out.value, left_out.se, participants(groups)) if numbers else {}
+        self.reach_ = reaches_of(start.left_out_, y, participants(groups))
         self.prior_participants_ = frozenset(map(str, np.unique(participants(groups))))
         self.seen_ = record(start.seen_)
         return self

@@ -15,15 +15,14 @@ from jaxtyping import Float, Int
 from personalize.adaptation.base import Adaptation, Head, Prediction
 from personalize.adaptation.names import parts
 from personalize.adaptation.personal import make_adaptation, make_head
-from personalize.adaptation.reach import reaches
+from personalize.adaptation.reach import reaches_of
 from personalize.config import AdaptationConfig, LabelZero, LowestPredicted
 from personalize.evaluation.baselines import BASELINES, Setting
 from personalize.protocols.audit import Finding, assert_clean, audit, audit_fitted, proof
 from personalize.protocols.events import Recalibration, event_columns, recalibrate
 from personalize.protocols.plan import Job, Plan, labels_of, outer_folds
 from personalize.protocols.steps import Step, audited_fold, normalised, raw, referenced
-from personalize.protocols.tables import answer_columns
-from personalize.protocols.units import Units
+from personalize.protocols.tables import answer_columns, unit_columns
 from pretrain.errors import UserError
 
 
@@ -121,10 +120,7 @@ class Models:
         units, weight = plan.units.take(train), plan.rows.weight[plan.valid][train]
         head.fit(x[train], y[train], units, held_out=tested, sample_weight=weight)
         calibration = recalibrate(head.left_out_, y[train], plan.config.threshold, units)
-        return Population(head, train, calibration, self._reach(head.left_out_, y[train], units))
-
-    def _reach(self, left_out: Prediction, y: Float[np.ndarray, "a"], units: Units) -> dict[str, float]:
-        return {} if left_out.probability is not None else reaches(y - left_out.value, left_out.se, units.participant)
+        return Population(head, train, calibration, reaches_of(head.left_out_, y[train], units.participant))
 
     def _predicted(self, job: Job) -> Float[np.ndarray, "n"]:
         """Every row by the model without reference; training people's units as if they had not been seen."""
@@ -204,17 +200,8 @@ def table_of(
     """Predictions of a cell's test units, a row each."""
     units, people = plan.units.take(job.test), plan.units.participant
     used = {name: labels_of(name, people, job.calibration[k]) for name in np.unique(units.participant).tolist()}
-    columns: dict[str, Any] = {
-        "participant": units.participant,
-        "recording": units.recording,
-        "track": units.track,
-        "onset": units.t0,
-        "seconds": units.t1 - units.t0,  # rows, as the onset, in a table without time
-        "truth": plan.y[job.test],
-        "prediction": prediction.value,
-        "se": prediction.se,
-        "labels": [used[name] for name in units.participant.tolist()],
-    }
+    columns = unit_columns(units, plan.y[job.test], prediction)
+    columns |= {"labels": [used[name] for name in units.participant.tolist()]}
     cut = 0.5 if fitted is None else fitted.cut
     columns |= answer_columns(plan.problem.kind.classes, columns["truth"], prediction, cut)
     columns |= event_columns(prediction, plan.config.threshold, fitted)

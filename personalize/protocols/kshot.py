@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from personalize.protocols.units import Units
+
 
 @dataclass(frozen=True)
 class Blocks:
@@ -54,6 +56,16 @@ def calibration_units(
     for person in np.unique(participant[pool]):
         rows = np.flatnonzero(pool & (participant == person))
         chosen[rows[_spread((t0[rows] + t1[rows]) / 2, k)]] = True
+    return chosen
+
+
+def calibration_units_of_each(
+    units: Units, label: Shaped[np.ndarray, "n"], pool: Bool[np.ndarray, "n"], k: int
+) -> Bool[np.ndarray, "n"]:
+    """k such units of every label that there is; all of one label for k in total."""
+    chosen = np.zeros(len(units), bool)
+    for value in np.unique(label):
+        chosen |= calibration_units(units.participant, units.t0, units.t1, pool & (label == value), k)
     return chosen
 
 

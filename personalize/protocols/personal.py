@@ -14,7 +14,7 @@ from jaxtyping import Bool, Shaped
 
 from personalize.cohorts.identity import same_person_key
 from personalize.protocols.base import NOBODY, Fold, Protocol
-from personalize.protocols.kshot import Blocks, blocked, calibration_units
+from personalize.protocols.kshot import Blocks, blocked, calibration_units_of_each
 from personalize.protocols.people import LOSO
 from personalize.protocols.units import Units, read_units
 from pretrain.errors import UserError
@@ -142,10 +142,7 @@ class KShot(_Personal):
         if not self.order:
             return self._drawn(units, label, self.seed + draw)
         pool, test = self._blocks(units, self.gap(units))
-        chosen = np.zeros(len(units), bool)
-        for value in np.unique(label):
-            chosen |= calibration_units(units.participant, units.t0, units.t1, pool & (label == value), self.k)
-        return chosen, test
+        return calibration_units_of_each(units, label, pool, self.k), test
 
     def _blocks(self, units: Units, gap: float) -> tuple[np.ndarray, np.ndarray]:
         blocks: Blocks = blocked(

@@ -12,7 +12,7 @@ from personalize.cohorts.joining import Rows
 from personalize.config import AdaptationConfig, FirstSeconds, LabelZero, LowestPredicted, MarkedRest, PersonalizeConfig
 from personalize.protocols.base import LEAKY, Fold, Protocol
 from personalize.protocols.config import KShotConfig, Personal, to_protocol
-from personalize.protocols.kshot import calibration_units
+from personalize.protocols.kshot import calibration_units_of_each
 from personalize.protocols.neutral import Neutral, first_seconds, label_zero, marked_rest
 from personalize.protocols.problem import Problem, unit_table
 from personalize.protocols.units import Units, read_units
@@ -57,7 +57,7 @@ class Plan:
         self.units = everything.take(self.valid)
         self.y = self.rows.y[self.valid]
         self.apart = np.isin(self.units.participant, [*problem.apart])
-        self.since = (everything.t0 - _starts(everything))[self.valid]
+        self.since = everything.since_begin()[self.valid]
         """Time from the beginning of a unit's recording to its own."""
         self.per_class = problem.kind.name == "class"
         self.protocol = self.protocol_of(ALL)
@@ -98,7 +98,8 @@ class Plan:
         shot = isinstance(self.config.protocol, KShotConfig)
         calibration, test = self.protocol_of(k).roles(self.table, self.y, draw)  # pyright: ignore[reportAttributeAccessIssue]
         if not shot:
-            calibration = self._spread(calibration, k)
+            label = self.y if self.per_class else np.zeros(len(self.y))
+            calibration = calibration_units_of_each(self.units, label, calibration, k)
         return calibration, test & ~self.cut
 
     def longest(self, k: int) -> tuple[int, int]:
@@ -179,14 +180,6 @@ class Plan:
             return nobody  # which hang on a model; calibration units, which lie a purge gap away from the test
         return self.neutral(0, 0).overlapping[self.valid]
 
-    def _spread(self, pool: Bool[np.ndarray, "n"], k: int) -> Bool[np.ndarray, "n"]:
-        """The k units (of each class) of everybody's pool that are spread most evenly over its time."""
-        chosen = np.zeros(len(pool), bool)
-        for value in np.unique(self.y) if self.per_class else (None,):
-            some = pool if value is None else pool & (self.y == value)
-            chosen |= calibration_units(self.units.participant, self.units.t0, self.units.t1, some, k)
-        return chosen
-
     def _check(self) -> None:
         people = len(np.unique(self.units.participant))
         if people < FEWEST:
@@ -220,13 +213,6 @@ def _renamed(rows: Rows, units: Units) -> Rows:
 
 def _most_of_one(units: Bool[np.ndarray, "n"], participant: Shaped[np.ndarray, "n"]) -> int:
     return int(np.unique(participant[units], return_counts=True)[1].max(initial=0))
-
-
-def _starts(units: Units) -> np.ndarray:
-    _, code = np.unique(units.recording, return_inverse=True)
-    first = np.full(code.max() + 1, np.inf)
-    np.minimum.at(first, code, units.t0)
-    return first[code]
 
 
 def labels_of(person: str, participant: Shaped[np.ndarray, "n"], calibration: Int[np.ndarray, "c"]) -> int:

@@ -1,4 +1,4 @@
-"""Columns of a table of predictions that say which class was meant and which was called."""
+"""Columns of a table of predictions."""
 
 from typing import Any
 
@@ -6,6 +6,21 @@ import numpy as np
 from jaxtyping import Float
 
 from personalize.adaptation.base import Prediction
+from personalize.protocols.units import Units
+
+
+def unit_columns(units: Units, truth: Float[np.ndarray, "n"], prediction: Prediction) -> dict[str, Any]:
+    """What was tested, and what was predicted of it."""
+    return {
+        "participant": units.participant,
+        "recording": units.recording,
+        "track": units.track,
+        "onset": units.t0,
+        "seconds": units.t1 - units.t0,  # rows, as the onset, in a table without time
+        "truth": truth,
+        "prediction": prediction.value,
+        "se": prediction.se,
+    }
 
 
 def answer_columns(

@@ -65,6 +65,13 @@ class Units:
         names = zip(self.recording.tolist(), self.track.tolist(), where, strict=True)
         return np.array([f"{recording}#{track}{w}" for recording, track, w in names], dtype=object)
 
+    def since_begin(self) -> Float[np.ndarray, "n"]:
+        """Time from the first of these units of its recording to each."""
+        _, code = np.unique(self.recording, return_inverse=True)
+        first = np.full(code.max(initial=-1) + 1, np.inf)
+        np.minimum.at(first, code, self.t0)
+        return self.t0 - first[code]
+
     def longest(self) -> float:
         """Length of the longest unit in seconds; 0 where times are not known."""
         length = self.t1 - self.t0

@@ -15,7 +15,7 @@ from personalize.evaluation.baselines import BASELINES
 from personalize.protocols.audit import Finding, audit, audit_fitted, proof
 from personalize.protocols.base import Fold
 from personalize.protocols.neutral import ORACLE, TRANSDUCTIVE
-from personalize.protocols.tables import answer_columns
+from personalize.protocols.tables import answer_columns, unit_columns
 from personalize.studies.config import Slot, Study
 from personalize.studies.data import Data
 from personalize.studies.fitting import Asked, Setting, train_and_ask
@@ -152,7 +152,7 @@ def _asked_of(at: Bench, fold: Fold, records: list[dict[str, Any]]) -> baselines
         participant=data.units.participant,
         recording=data.units.recording,
         t0=data.units.t0,
-        since=data.units.t0 - _starts(data),
+        since=data.rows.since_begin()[data.valid],
         ordered=True,
         train=fold.train,
         test=fold.test,
@@ -204,14 +204,7 @@ def _table(
     data = at.data
     units = data.units.take(test)
     columns = {
-        "participant": units.participant,
-        "recording": units.recording,
-        "track": units.track,
-        "onset": units.t0,
-        "seconds": units.t1 - units.t0,
-        "truth": data.target[test],
-        "prediction": prediction.value,
-        "se": prediction.se,
+        **unit_columns(units, data.target[test], prediction),
         "labels": labels,
         **answer_columns(data.kind.classes, data.target[test], prediction, 0.5),
         "adaptation": name,
@@ -246,15 +239,6 @@ def _thumbnails(data: Data) -> Float[np.ndarray, "n d"] | None:
     grey = some if some.ndim == 3 else some.mean(axis=-1).astype(np.uint8)
     small = [cv2.resize(each, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).ravel() for each in grey]
     return np.array(small, dtype=float)
-
-
-def _starts(data: Data) -> Float[np.ndarray, "m"]:
-    """When the recording of every unit began."""
-    rows = data.rows
-    _, code = np.unique(rows.recording, return_inverse=True)
-    first = np.full(code.max() + 1, np.inf)
-    np.minimum.at(first, code, rows.t0)
-    return first[code][data.valid]
 
 
 def _different(findings: list[tuple[str, Finding]]) -> list[tuple[str, Finding]]:

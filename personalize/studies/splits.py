@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from personalize.config import FirstSeconds, LabelZero
 from personalize.protocols.base import Fold, Protocol
 from personalize.protocols.config import to_protocol
-from personalize.protocols.kshot import calibration_units
+from personalize.protocols.kshot import calibration_units_of_each
 from personalize.protocols.neutral import Neutral, first_seconds, label_zero
 from personalize.studies.config import Slot
 from personalize.studies.data import Data
@@ -105,12 +105,8 @@ def _by_person(test: Int[np.ndarray, "t"], data: Data) -> list[Int[np.ndarray, "
 
 def _spread(data: Data, own: Int[np.ndarray, "n"], k: int) -> Bool[np.ndarray, "n"]:
     """k units (of every class) that are spread most evenly over their time."""
-    units, y = data.units.take(own), data.target[own]
-    chosen = np.zeros(len(own), bool)
-    for value in np.unique(y) if data.kind.name == "class" else (None,):
-        some = np.full(len(own), True) if value is None else y == value
-        chosen |= calibration_units(units.participant, units.t0, units.t1, some, k)
-    return chosen
+    label = data.target[own] if data.kind.name == "class" else np.zeros(len(own))
+    return calibration_units_of_each(data.units.take(own), label, np.full(len(own), True), k)
 
 
 def _thinned(learn: Int[np.ndarray, "a"], data: Data, seed: int) -> Int[np.ndarray, "b"]:

@@ -47,7 +47,7 @@ def gathered(folders: Sequence[Path]) -> dict[str, Any]:
         "runs": runs,
         "comparisons": further,
         "notes": notes,
-        "training": [{"name": folder.name, **_records(folder)} for folder in training],
+        "training": [{"name": folder.name, **records(folder)} for folder in training],
         "figures": _figures(found, names, further, training),
         "limits": limits(runs[0]) if runs else [],
         "checklist": checklist(runs[0]) if runs else [],
@@ -59,7 +59,7 @@ def _run(name: str, run: PersonalRun) -> dict[str, Any]:
         "name": name,
         "folder": f"{run.folder.resolve().parent.name}/{run.folder.resolve().name}",
         "results": run.results,
-        **_records(run.folder),
+        **records(run.folder),
         "flow": flow(run.results["counts"]),
         "untested": _reasons(run.results.get("untested", {})),
         "partition": partition(run.results["proof"]),
@@ -67,7 +67,7 @@ def _run(name: str, run: PersonalRun) -> dict[str, Any]:
     }
 
 
-def _records(folder: Path) -> dict[str, Any]:
+def records(folder: Path) -> dict[str, Any]:
     """What a run says of itself, and the checksum by which its config is known."""
     files = {key: folder / f"{key}.json" for key in ("config", "environment")}
     found = {key: json.loads(file.read_text()) if file.is_file() else None for key, file in files.items()}

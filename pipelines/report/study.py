@@ -6,9 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from personalize.evaluation.claims import json_hash
 from pipelines.report import study_figure
-from pipelines.report.gather import partition
+from pipelines.report.gather import partition, records
 from pipelines.report.numbers import pointed
 from pipelines.report.pages import as_json, check_page, page_environment, write_page
 from pipelines.report.study_content import study_content
@@ -48,7 +47,7 @@ def gathered_study(folder: Path) -> dict[str, Any]:
         "made": datetime.now(UTC).date().isoformat(),
         "folder": f"{folder.resolve().parent.name}/{folder.resolve().name}",
         "results": results,
-        **_records(folder),
+        **records(folder),
         "parts": [{"partition": partition(part["proof"]), **_found(part)} for part in results["parts"]],
         "cells": cells(results),
         "tested": tested(results),
@@ -58,13 +57,6 @@ def gathered_study(folder: Path) -> dict[str, Any]:
 
 def _found(part: dict[str, Any]) -> dict[str, Any]:
     return {"findings": findings(part), "n_findings": len(part["findings"])}
-
-
-def _records(folder: Path) -> dict[str, Any]:
-    """What the run says of itself, and the checksum by which its config is known."""
-    files = {key: folder / f"{key}.json" for key in ("config", "environment")}
-    found = {key: json.loads(file.read_text()) if file.is_file() else None for key, file in files.items()}
-    return {**found, "config_sha256": json_hash(found["config"])}
 
 
 def render_study(report: dict[str, Any], pictures: dict[str, bytes]) -> str:

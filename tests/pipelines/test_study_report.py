@@ -4,7 +4,6 @@ import copy
 import html
 import json
 import re
-import subprocess
 
 import pytest
 from hypothesis import given
@@ -31,9 +30,8 @@ from pipelines.report.study_facts import (
     worlds,
 )
 from pretrain.errors import RunFailure, UserError
-from tests.pipelines.report.report_pages import Page, assert_true_to, at_pointer
+from tests.pipelines.report.report_pages import Page, assert_true_to, at_pointer, browser, looked_at
 from tests.pipelines.report.report_runs import renamed
-from tests.pipelines.report.test_report_page import LOOK, _browser
 from tests.support.study_results import BASELINES, NAME, PRIMARY, study_results, study_run, write_study
 
 HOSTILE = {"pairwise": "<script>alert(1)</script>", "natural": '"><img src=x onerror=alert(2)>', "Rezaei": "<b>&amp;",
@@ -241,19 +239,11 @@ def test_names_with_markup_stay_text(tmp_path):
     assert "<script>alert(1)</script>" in report["figures"][0]["alt"]
 
 
-@pytest.mark.skipif(_browser() is None, reason="no Chromium on PATH")
+@pytest.mark.skipif(browser() is None, reason="no Chromium on PATH")
 def test_browser_shows_all_without_error_or_script(tmp_path):
     run = write_study(tmp_path / "run", renamed(study_results(), HOSTILE))
     assert study_page(run, tmp_path / "page.html") == 0
-    looked = tmp_path / "looked.html"
-    looked.write_text((tmp_path / "page.html").read_text().replace("</body>", f"{LOOK}</body>"))
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
-               "--disable-component-update", "--no-first-run", f"--user-data-dir={tmp_path / 'profile'}",
-               "--window-size=420,900", "--enable-logging=stderr", "--dump-dom"]  # fmt: skip
-    command = [str(_browser()), *options, looked.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert "CONSOLE" not in done.stderr
-    data = dict(re.findall(r'data-(widths|scripts|wide|skip)="([^"]*)"', done.stdout[:2000]))
+    data = looked_at((tmp_path / "page.html").read_text(), tmp_path)
     assert int(data["widths"]) > 800
     assert (data["scripts"], data["wide"], data["skip"]) == ("1", "0", "skip")  # the script is the test's own
 

@@ -1,12 +1,23 @@
 """A page of the report as the tests read it: its numbers, pictures, links and tags."""
 
 import json
+import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 from pipelines.report.gather import gathered
 from pipelines.report.page import render, write_report
+
+LOOK = """<script>
+document.documentElement.dataset.widths = [...document.images].map(i => i.naturalWidth).join(",");
+document.documentElement.dataset.scripts = document.scripts.length;
+document.documentElement.dataset.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+document.querySelector(".skip").focus();
+document.documentElement.dataset.skip = document.activeElement.className;
+</script>"""
 
 
 class Page(HTMLParser):
@@ -70,3 +81,21 @@ def assert_true_to(report: dict[str, Any], page: Page) -> None:
         assert not isinstance(value, bool)
         assert float(attributes["value"]) == value, attributes
         assert text == format(value, attributes["data-format"]).replace("-", "−"), attributes
+
+
+def browser() -> str | None:
+    """A browser without a window, if there is one."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def looked_at(text: str, folder: Path) -> dict[str, str]:
+    """What a browser of 420 pixels' width finds in a page (see `LOOK`); it may write nothing to its console."""
+    looked = folder / "looked.html"
+    looked.write_text(text.replace("</body>", f"{LOOK}</body>"))
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
+               "--disable-component-update", "--no-first-run", f"--user-data-dir={folder / 'profile'}",
+               "--window-size=420,900", "--enable-logging=stderr", "--dump-dom"]  # fmt: skip
+    command = [str(browser()), *options, looked.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert "CONSOLE" not in done.stderr
+    return dict(re.findall(r'data-(widths|scripts|wide|skip)="([^"]*)"', done.stdout[:2000]))

@@ -3,10 +3,7 @@
 import base64
 import io
 import json
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +11,7 @@ from PIL import Image
 
 from pipelines.report.figures.style import INK, MUTED
 from pipelines.report.page import render
-from tests.pipelines.report.report_pages import assert_true_to, rendered, written
+from tests.pipelines.report.report_pages import assert_true_to, browser, looked_at, rendered, written
 from tests.pipelines.report.report_runs import changed, classes_run, grown, numbers_run, with_names
 
 HOSTILE = {
@@ -25,13 +22,6 @@ HOSTILE = {
 FIGURES = ("differences", "per_person", "labels", "events", "confusion", "reliability", "decision", "course")
 NEW = ("schema", "event", "calibration", "reliability", "decision", "alarms", "prevalence", "subgroups", "participants",
        "missed", "sample_size", "described", "claims")  # fmt: skip
-LOOK = """<script>
-document.documentElement.dataset.widths = [...document.images].map(i => i.naturalWidth).join(",");
-document.documentElement.dataset.scripts = document.scripts.length;
-document.documentElement.dataset.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-document.querySelector(".skip").focus();
-document.documentElement.dataset.skip = document.activeElement.className;
-</script>"""
 
 
 @pytest.fixture(scope="module")
@@ -163,26 +153,14 @@ def test_five_hundred_people_are_folded(tmp_path):
     assert text.count("all are in report.json") == 2
 
 
-def _browser():
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.mark.skipif(_browser() is None, reason="no Chromium on PATH")
+@pytest.mark.skipif(browser() is None, reason="no Chromium on PATH")
 def test_browser_shows_all_without_error_or_script(tmp_path):
     hostile = with_names(numbers_run("good"), tmp_path / "run", HOSTILE)
     report, found, text = written(tmp_path, hostile)
     assert_true_to(report, found)
     assert not found.all("script")
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
-    looked = tmp_path / "looked.html"
-    looked.write_text(text.replace("</body>", f"{LOOK}</body>"))
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
-               "--disable-component-update", "--no-first-run", f"--user-data-dir={tmp_path / 'profile'}",
-               "--window-size=420,900", "--enable-logging=stderr", "--dump-dom"]  # fmt: skip
-    command = [str(_browser()), *options, looked.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, env=os.environ)
-    assert "CONSOLE" not in done.stderr
-    data = dict(re.findall(r'data-(widths|scripts|wide|skip)="([^"]*)"', done.stdout[:2000]))
+    data = looked_at(text, tmp_path)
     assert [int(width) > 800 for width in data["widths"].split(",")] == [True] * len(report["figures"])
     assert (data["scripts"], data["wide"], data["skip"]) == ("1", "0", "skip")  # the script is the test's own
 
