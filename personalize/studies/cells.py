@@ -14,7 +14,7 @@ from personalize.evaluation import baselines
 from personalize.evaluation.baselines import BASELINES
 from personalize.protocols.audit import Finding, audit, audit_fitted, proof
 from personalize.protocols.base import Fold
-from personalize.protocols.neutral import ORACLE, TRANSDUCTIVE
+from personalize.protocols.neutral import ORACLE, TRANSDUCTIVE, Neutral
 from personalize.protocols.tables import answer_columns, unit_columns
 from personalize.studies.config import Slot, Study
 from personalize.studies.data import Data
@@ -36,10 +36,8 @@ class Found(NamedTuple):
 
     columns: list[dict[str, np.ndarray]]
     """Tables of predictions, a fold and adaptation each."""
-    proofs: list[dict[str, Any]]
-    """Of every fold."""
     findings: list[tuple[str, Finding]]
-    """What the audit found, and where."""
+    """What the audit found in what was fitted, and where."""
     skipped: dict[str, str]
     """Baselines that are not there, and why."""
 
@@ -51,17 +49,24 @@ class Bench(NamedTuple):
     data: Data
     slot: Slot
     folds: list[Fold]
+    neutral: Neutral
+    """Where references are taken from."""
+    findings: list[tuple[str, Finding]]
+    """What the audit found in the partition itself, and in the references that go with it."""
     made: dict[Any, Any]
     """What is trained once for several models."""
 
     def setting(self, seed: int) -> Setting:
         """What fits are given."""
-        neutral = neutral_of(self.slot.neutral, self.data)
-        return Setting(self.data, self.study.labels, neutral, self.slot.fitted_on_all, seed, self.made)
+        return Setting(self.data, self.study.labels, self.neutral, self.slot.fitted_on_all, seed, self.made)
+
+    def proofs(self) -> list[dict[str, Any]]:
+        """Who is in which part of every fold."""
+        return [proof(fold, self.data.units) for fold in self.folds]
 
 
 def bench(study: Study, data: Data, slot: Slot, made: dict[Any, Any]) -> Bench:
-    """The folds of a protocol; units that share time with an honest neutral moment are tested under none.
+    """The audited folds of a protocol; units that share time with an honest neutral moment are tested under none.
 
     `made` keeps what is trained, for all protocols of the same data.
 
@@ -72,7 +77,10 @@ def bench(study: Study, data: Data, slot: Slot, made: dict[Any, Any]) -> Bench:
         cut = neutral_of(study.honest[0].neutral, data).overlapping[data.valid]
     models = [study.models[name] for name in slot.models or study.models]
     own = any(model.learns_from == "own" or model.tuned is not None for model in models)
-    return Bench(study, data, slot, folds_of(slot, data, cut, own=own), made)
+    folds, neutral = folds_of(slot, data, cut, own=own), neutral_of(slot.neutral, data)
+    taken = any(model.reference is not None for model in models) and not neutral.oracle
+    findings = _partition(data, folds, neutral.reference if taken else None, protocol_of(slot, data).gap(data.units))
+    return Bench(study, data, slot, folds, neutral, findings, made)
 
 
 def is_leaky(slot: Slot, data: Data) -> bool:
@@ -82,23 +90,21 @@ def is_leaky(slot: Slot, data: Data) -> bool:
 
 def marks_of(at: Bench, model: Model) -> list[str]:
     """Words that go with a model's numbers beside LEAKY."""
-    words = neutral_of(at.slot.neutral, at.data).marks() if model.reference is not None else ()
+    words = at.neutral.marks() if model.reference is not None else ()
     return [word for word in (ORACLE, TRANSDUCTIVE) if word in words or (word == TRANSDUCTIVE and model.per_person)]
 
 
 def run_model(at: Bench, name: str, seed: int) -> Found:
     """A model in all folds with one seed."""
-    model, data = at.study.models[name], at.data
-    setting = at.setting(seed)
-    asked = train_and_ask(model, fits_of(model, at.folds, data, seed), setting)
+    model = at.study.models[name]
+    asked = train_and_ask(model, fits_of(model, at.folds, at.data, seed), at.setting(seed))
     columns, findings = [], []
     for fit, prediction, _ in asked:
         columns.append(_table(at, fit.fold, fit.test, prediction, name, model.labels_used(), fit.labels, seed))
     for number, fold in enumerate(at.folds):
         fitted = [each.fitted for each in asked if each.fit.fold == number]
-        reference = setting.neutral.reference if model.reference is not None and not setting.neutral.oracle else None
-        findings += [(name, found) for found in _audited(at, fold, fitted, reference)]
-    return Found(columns, [proof(fold, data.units) for fold in at.folds], _different(findings), {})
+        findings += [(name, found) for found in _audited(at.data, fold, fitted)]
+    return Found(columns, _different(findings), {})
 
 
 def run_baselines(at: Bench, permuted: bool) -> Found:
@@ -116,10 +122,10 @@ def run_baselines(at: Bench, permuted: bool) -> Found:
                 skipped[name] = answer
                 continue
             columns.append(_table(at, number, fold.test, answer, name, 0, 0, 0))
-            findings += [(name, found) for found in _audited(at, fold, records, None, partition=False)]
+            findings += [(name, found) for found in _audited(at.data, fold, records)]
         columns += _prior(at, number, fold)
     whole = [table for table in columns if len(table["truth"]) and table["adaptation"][0] not in skipped]
-    return Found(whole, [proof(fold, at.data.units) for fold in at.folds], _different(findings), skipped)
+    return Found(whole, _different(findings), skipped)
 
 
 def _answer(function: baselines.Baseline, setting: baselines.Setting) -> Prediction | str:
@@ -215,18 +221,24 @@ def _table(
     return {key: np.broadcast_to(np.asarray(column), len(test)) for key, column in columns.items()}
 
 
-def _audited(
-    at: Bench, fold: Fold, fitted: Sequence[dict[str, Any]], reference: Bool[np.ndarray, "n"] | None, *,
-    partition: bool = True,
-) -> list[Finding]:  # fmt: skip
-    """What the audit finds; in rows, since a neutral moment may lie where there is no label."""
-    data = at.data
-    rows = Fold(fold.name, *(data.valid[some] for some in (fold.train, fold.calibration, fold.test)))
+def _partition(
+    data: Data, folds: Sequence[Fold], reference: Bool[np.ndarray, "n"] | None, gap: float
+) -> list[tuple[str, Finding]]:
+    """What the audit finds before anything is fitted; in rows, as a neutral moment may lie where there is no label."""
+    x, found = _thumbnails(data), []
+    for fold in folds:
+        found += audit(_in_rows(fold, data), data.rows, x=x, reference=reference, purge=gap)
+    return _different([("partition", each) for each in found])
+
+
+def _audited(data: Data, fold: Fold, fitted: Sequence[dict[str, Any]]) -> list[Finding]:
+    """What the audit finds in what has been fitted."""
     things = {f"{name}" if not i else f"{name} {i}": t for i, each in enumerate(fitted) for name, t in each.items()}
-    if not partition:
-        return audit_fitted(rows, data.rows, things)
-    gap = protocol_of(at.slot, data).gap(data.units)
-    return audit(rows, data.rows, fitted=things, x=_thumbnails(data), reference=reference, purge=gap)
+    return audit_fitted(_in_rows(fold, data), data.rows, things)
+
+
+def _in_rows(fold: Fold, data: Data) -> Fold:
+    return Fold(fold.name, *(data.valid[some] for some in (fold.train, fold.calibration, fold.test)))
 
 
 def _thumbnails(data: Data) -> Float[np.ndarray, "n d"] | None:

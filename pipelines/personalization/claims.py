@@ -65,13 +65,20 @@ def claim_rows(
     system = next(iter(parts))[0]
     rows, kept = [], intact(out, config.claims, record)
     for claim, hashed in zip(config.claims, _hashed(config.claims, record), strict=True):
-        keys = [_key(side, system) for side in (claim.better, claim.than)]
-        marks = _marks(keys, about)
-        row = answer(claim, *(parts[key] for key in keys), threshold=about.threshold, kind=about.kind, marks=marks)
-        if not kept:
-            row |= {"verdict": " ".join([UNDEFINED, *marks]), "reason": CHANGED}
-        rows.append({**row, "sha256": hashed["sha256"], "verified": kept})
+        better, than = (parts[_key(side, system)] for side in (claim.better, claim.than))
+        rows.append({**answered(claim, better, than, about, kept=kept), "sha256": hashed["sha256"]})
     return rows
+
+
+def answered(
+    claim: ClaimConfig, better: pd.DataFrame, than: pd.DataFrame, about: About, *, kept: bool
+) -> dict[str, Any]:
+    """The answer from the predictions of a claim's sides; no verdict where it was not `kept` as it was written."""
+    marks = _marks(claim, about)
+    row = answer(claim, better, than, threshold=about.threshold, kind=about.kind, marks=marks)
+    if not kept:
+        row |= {"verdict": " ".join([UNDEFINED, *marks]), "reason": CHANGED}
+    return {**row, "verified": kept}
 
 
 def _key(side: ClaimSide, system: str) -> tuple[str, str, int]:
@@ -93,8 +100,9 @@ def intact(out: Path, claims: Sequence[ClaimConfig], record: dict[str, Any]) -> 
         return False
 
 
-def _marks(keys: Sequence[tuple[str, str, int]], about: About) -> list[str]:
+def _marks(claim: ClaimConfig, about: About) -> list[str]:
     """LEAKY and ORACLE, where either side is."""
-    words = {word for _, name, k in keys for word in about.marks.get(f"{name} {k}", [])}
+    sides = (claim.better, claim.than)
+    words = {word for side in sides for word in about.marks.get(f"{side.adaptation} {side.k}", [])}
     words |= {LEAKY} if about.leaky else set()
     return [word for word in (LEAKY, ORACLE) if word in words]

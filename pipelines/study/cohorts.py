@@ -1,5 +1,6 @@
 """Where a study's cohorts come from: phantoms that are made once and kept, or a cohort that is at hand."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -7,10 +8,11 @@ from personalize.cohorts.layout import read_cohort
 from personalize.studies.config import Phantoms, Size
 from personalize.studies.data import Source
 from personalize.studies.inputs import PIXELS, Embedded, InputConfig, Pictures
-from pipelines.embedding import run_embedding
+from pipelines.embedding import Encoder, run_embedding
 from pipelines.personalization.inputs import ratings_checksum
 from pipelines.phantoms import write_phantoms
 from pipelines.prepare import prepare
+from pipelines.pretrained import find_pretrained
 from pretrain.errors import RunFailure, UserError
 from pretrain.footage.manifest import read_manifest
 
@@ -55,10 +57,17 @@ def source_of(phantoms: Phantoms, size: Size, config: InputConfig, folder: Path,
             raise RunFailure(f"some videos of {footage} could not be read: see {clips / 'manifest.csv'}")
     if given.encoder is None:
         return Source(data, clips, phantoms.seed)
-    features = home / f"features_{given.encoder.replace('/', '_')}.parquet"
+    features = home / f"features_{identity_of(given.encoder)['fingerprint']:08x}.parquet"
     if not features.exists():
         run_embedding(given.encoder, clips=clips, out=features)
     return Source(data, features, phantoms.seed)
+
+
+@cache
+def identity_of(run: str) -> dict[str, int]:
+    """The step and fingerprint of the encoder of a pretraining run, by which its features are known again."""
+    source = find_pretrained(run)
+    return Encoder(source.config).read(source)[1]
 
 
 def folder_name(phantoms: Phantoms, size: Size) -> str:
@@ -81,14 +90,13 @@ def record_of(given: Given) -> dict[str, Any]:
     """By what a run knows its inputs again, without any path."""
     if given.clips is not None and given.cohort is None:
         raise UserError("--clips are those of a --cohort: name it")
+    record: dict[str, Any] = {"encoder": None}
+    if given.encoder is not None:
+        record["encoder"] = {"name": Path(given.encoder).name, **identity_of(given.encoder)}
     if given.cohort is None:
-        return {"encoder": given.encoder and Path(given.encoder).name}
+        return record
     data = read_cohort(given.cohort)
-    record = {
-        "cohort": data.name,
-        "ratings": ratings_checksum(data),
-        "encoder": given.encoder and Path(given.encoder).name,
-    }
+    record |= {"cohort": data.name, "ratings": ratings_checksum(data)}
     if given.clips is not None:
         record["clips"] = sorted(row.sha256 for row in read_manifest(given.clips))
     return record

@@ -11,11 +11,12 @@ import jax
 import pandas as pd
 
 from personalize.cohorts.layout import read_cohort
+from personalize.protocols.audit import Finding
 from personalize.protocols.base import marked
 from personalize.studies.cells import Bench, Found, bench, is_leaky, marks_of, run_baselines, run_model
 from personalize.studies.config import Size, Sizes, Slot, Study
 from personalize.studies.data import Data, read_data
-from personalize.studies.sizes import Which, of_cohort, sized, with_encoder, with_references
+from personalize.studies.sizes import SIDES, Which, of_cohort, sized, with_encoder, with_references
 from personalize.studies.splits import protocol_of
 from pipelines.configuration import load_config, to_json
 from pipelines.personalization.command import is_done, open_folder
@@ -23,9 +24,10 @@ from pipelines.personalization.results import About
 from pipelines.personalization.store import FOLDER, Unit, read_unit, stacked, unit_file, write_table, write_unit
 from pipelines.progress import progress
 from pipelines.report.study import study_page
+from pipelines.report.study_read import SCHEMA
 from pipelines.run_folder import write_json
 from pipelines.study.cohorts import Given, record_of, source_of
-from pipelines.study.results import DRAWS, SCHEMA, Part, gaps, part_entry, system_entry
+from pipelines.study.results import DRAWS, Part, gaps, part_entry
 from pipelines.study.text import format_study
 from pretrain.errors import RunFailure
 
@@ -93,7 +95,7 @@ def run_study(
     if given.cohort is not None:
         study = of_cohort(study, read_cohort(given.cohort).name)
     record = {"config": to_json(study), "inputs": {"size": size, "protocol": which, **record_of(given)}}
-    sides = ("as_reported", "honest") if which == "both" else (which,)
+    sides = SIDES if which == "both" else (which,)
     of = study.sizes[size]
     run = Run(Path(name).stem, study, size, of, sides, out, cohorts or out / "cohorts", given, reference)
     if is_done(out, record) and json.loads((out / RESULTS).read_text())["done"]:
@@ -142,6 +144,7 @@ def _run_all(run: Run, record: dict[str, Any]) -> None:
             if data is None or place.world != world:
                 world, data, made = place.world, _data(run, place.world), {}
             at = bench(run.study, data, run.slot(place), made)
+            _refuse_leaks(at, "/".join(map(str, place)), at.findings)
             units = []
             for number, cell in enumerate(cells):
                 if cell.place == place:
@@ -167,21 +170,24 @@ def _unit(run: Run, at: Bench, cell: Cell, number: int) -> Unit:
     if (unit := read_unit(file, cell.name)) is not None:
         return unit
     found = run_baselines(at, run.of.permuted) if cell.model == BASELINES else run_model(at, cell.model, cell.seed)
-    if found.findings and not is_leaky(at.slot, at.data):
-        where, leak = found.findings[0]
-        raise RunFailure(f"{cell.name}, {where}: leak ({leak.reason}): {leak.text}")
+    _refuse_leaks(at, cell.name, found.findings)
     unit = Unit(stacked(found.columns), _about(cell, found))
     write_unit(file, unit)
     return unit
 
 
+def _refuse_leaks(at: Bench, name: str, findings: list[tuple[str, Finding]]) -> None:
+    if findings and not is_leaky(at.slot, at.data):
+        where, leak = findings[0]
+        raise RunFailure(f"{name}, {where}: leak ({leak.reason}): {leak.text}")
+
+
 def _about(cell: Cell, found: Found) -> dict[str, Any]:
-    return {
-        "proof": {"fold": cell.name},
-        "proofs": found.proofs,
-        "findings": [{"where": where, "reason": f.reason, "text": f.text} for where, f in found.findings],
-        "skipped": found.skipped,
-    }
+    return {"proof": {"fold": cell.name}, "findings": _as_rows(found.findings), "skipped": found.skipped}
+
+
+def _as_rows(findings: list[tuple[str, Finding]]) -> list[dict[str, str]]:
+    return [{"where": where, "reason": found.reason, "text": found.text} for where, found in findings]
 
 
 def _part(run: Run, at: Bench, place: Place, units: list[Unit]) -> Part:
@@ -206,13 +212,14 @@ def _part(run: Run, at: Bench, place: Place, units: list[Unit]) -> Part:
     table = pd.concat([unit.table for unit in units], ignore_index=True).assign(protocol=name, system=run.name)
     counts = {**at.data.counts, "participants_tested": table["participant"].nunique(),
               "test_units": sum(len(fold.test) for fold in at.folds)}  # fmt: skip
-    found = _merged(units), _skipped(units), counts, at.slot.because
-    return Part(place.world, place.side, table, about, units[0].about["proofs"], *found)
+    findings = _merged([_as_rows(at.findings), *(unit.about["findings"] for unit in units)])
+    more = findings, _skipped(units), counts, at.slot.because
+    return Part(place.world, place.side, table, about, at.proofs(), *more)
 
 
-def _merged(units: list[Unit]) -> list[dict[str, str]]:
-    found = [finding for unit in units for finding in unit.about["findings"]]
-    return [dict(pairs) for pairs in dict.fromkeys(tuple(each.items()) for each in found)]
+def _merged(rows: list[list[dict[str, str]]]) -> list[dict[str, str]]:
+    """All different ones."""
+    return [dict(pairs) for pairs in dict.fromkeys(tuple(each.items()) for some in rows for each in some)]
 
 
 def _skipped(units: list[Unit]) -> dict[str, str]:
@@ -227,7 +234,7 @@ def _write(run: Run, cells: list[Cell], parts: dict[Place, Part], record: dict[s
     write_table(run.out / PREDICTIONS, pd.concat(tables, ignore_index=True))
     results = {
         "schema": SCHEMA,
-        "study": system_entry(run.name, study.system),
+        "study": {"name": run.name, **to_json(study.system)},
         "size": run.size,
         "smoke": run.size == "smoke",
         "encoder": run.given.encoder and Path(run.given.encoder).name,

@@ -1,6 +1,6 @@
 """What a study's `results.json` holds: every model under every protocol, as reported and honestly.
 
-The layout is that of schema "wince-study/1"; see `pipelines.study.command`.
+The layout is that of `study_read.SCHEMA`; see `pipelines.study.command`.
 """
 
 from collections.abc import Sequence
@@ -10,24 +10,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from personalize.evaluation.baselines import BASELINES
-from personalize.evaluation.claims import UNDEFINED, answer, claim_hash
+from personalize.evaluation.claims import claim_hash
 from personalize.evaluation.comparison import paired_difference
 from personalize.evaluation.intervals import bounded
-from personalize.evaluation.people import person_values
 from personalize.evaluation.permutation import with_holm
 from personalize.evaluation.rows import people_of
-from personalize.evaluation.statistics import POOLINGS, mean_over_people
+from personalize.evaluation.statistics import POOLINGS, mean_over_people, over_draws, statistic
 from personalize.evaluation.targets import Target
-from personalize.protocols.base import LEAKY
-from personalize.protocols.neutral import ORACLE
-from personalize.studies.cells import PRIOR
-from personalize.studies.config import Study, System
-from pipelines.personalization.claims import CHANGED, intact
+from personalize.studies.config import Study
+from personalize.studies.sizes import SIDES
+from pipelines.personalization.claims import answered, intact
 from pipelines.personalization.results import About, by_system, metric_rows, named
 from pipelines.personalization.shown import SHOWN
+from pipelines.report.study_facts import is_baseline
 
-SCHEMA = "wince-study/1"
 DRAWS = 2000
 """Permutations of the tests."""
 
@@ -71,7 +67,7 @@ def part_entry(study: Study, part: Part, record: dict[str, Any], out: Path) -> d
 
 def comparisons(study: Study, part: Part) -> list[dict[str, Any]]:
     """Every model against the first, and against itself without `+ref`; `p_holm` is adjusted within a metric."""
-    tables = {key: some for key, some in by_system(part.table).items() if key[1] not in (*BASELINES, PRIOR)}
+    tables = {key: some for key, some in by_system(part.table).items() if not is_baseline(key[1:])}
     keys, rows = list(tables), []
     pairs = [(key, keys[0]) for key in keys[1:]]
     pairs += [(a, b) for a in keys for b in keys[1:] if a[1] == f"{b[1]}+ref"]
@@ -91,15 +87,9 @@ def _claim(study: Study, part: Part, number: int, record: dict[str, Any], kept: 
     better, than = (tables.get((side.adaptation, side.k)) for side in (claim.better, claim.than))
     if better is None or than is None:
         return None
-    words = {w for side in (claim.better, claim.than) for w in part.about.marks.get(f"{side.adaptation} {side.k}", [])}
-    words |= {LEAKY} if part.about.leaky else set()
-    marks = [word for word in (LEAKY, ORACLE) if word in words]
-    than, better = _as_often(than, better), _as_often(better, than)
-    row = answer(claim, better, than, threshold=part.about.threshold, kind=part.about.kind, marks=marks)
-    if not kept:
-        row |= {"verdict": " ".join([UNDEFINED, *marks]), "reason": CHANGED}
+    row = answered(claim, _as_often(better, than), _as_often(than, better), part.about, kept=kept)
     truth = truths[number] if truths else None
-    return {**row, "truth": truth, "sha256": claim_hash(claim, record), "verified": kept}
+    return {**row, "truth": truth, "sha256": claim_hash(claim, record)}
 
 
 def _as_often(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
@@ -115,12 +105,12 @@ def gaps(study: Study, parts: Sequence[Part]) -> list[dict[str, Any]]:
     found = []
     for world in dict.fromkeys(part.world for part in parts):
         here = [part for part in parts if part.world == world]
-        first = {side: next((p for p in here if p.side == side), None) for side in ("as_reported", "honest")}
+        first = {side: next((p for p in here if p.side == side), None) for side in SIDES}
         a, b = first["as_reported"], first["honest"]
         if a is None or b is None:
             continue
         of_a, of_b = by_system(a.table), by_system(b.table)
-        keys = [key for key in of_a if key in of_b and key[1] not in (*BASELINES, PRIOR)]
+        keys = [key for key in of_a if key in of_b and not is_baseline(key[1:])]
         found += [_gap(study, world, (a, of_a[key]), (b, of_b[key]), key) for key in keys]
     return found
 
@@ -148,28 +138,7 @@ def _gap(study: Study, world: str, a: Any, b: Any, key: tuple[str, str, int]) ->
 
 def _by_person(metric: str, part: Part, table: pd.DataFrame) -> dict[str, float]:
     """The metric of everybody who has it, the mean over seeds."""
-    target, sums = Target(part.about.kind, part.about.threshold), {}
-    for units in people_of(table):
-        values, _ = person_values(metric, units, target)
-        for name, value in zip(units.names.tolist(), values.tolist(), strict=True):
-            if np.isfinite(value):
-                sums.setdefault(name, []).append(value)
-    return {name: float(np.mean(some)) for name, some in sums.items()}
-
-
-def system_entry(name: str, system: System) -> dict[str, Any]:
-    """What is known of the system."""
-    return {
-        "name": name,
-        "number": system.number,
-        "authors": system.authors,
-        "year": system.year,
-        "title": system.title,
-        "status": system.status,
-        "inferred": list(system.inferred),
-        "data_substitute": system.data_substitute,
-        "reported": [
-            {"what": r.what, "metric": r.metric, "value": r.value, "text": r.text, "mark": r.mark}
-            for r in system.reported
-        ],
-    }
+    target, draws = Target(part.about.kind, part.about.threshold), people_of(table)
+    found = over_draws([statistic(metric, units, target, "mean_over_participants") for units in draws])
+    names = draws[0].names[found.counted].tolist()
+    return dict(zip(names, np.asarray(found.values)[found.counted].tolist(), strict=True))

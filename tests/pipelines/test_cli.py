@@ -3,10 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from pipelines.cli import build_parser, main
+from personalize.studies.config import Sizes
+from pipelines.cli import STUDY_SIZES, build_parser, main
 from pipelines.demo import DemoSize, demo_commands
 
 
@@ -123,3 +125,7 @@ def test_phantom_list_names_every_scenario_and_world(capsys):
     assert main(["phantom", "--list"]) == 0
     lines = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
     assert {*SCENARIOS, *SWITCHES} <= set(lines)
+
+
+def test_sizes_of_studies_are_those_that_configs_know():
+    assert get_args(Sizes) == STUDY_SIZES  # spelt out, so that --help loads no jax
