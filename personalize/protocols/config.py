@@ -51,6 +51,8 @@ class BlockedConfig(_People):
     kind: Literal["blocked"] = "blocked"
     pool_share: Share = 0.5
     purge: Seconds | None = None
+    per_class: bool = False
+    """The first part of every class of it."""
 
 
 @dataclass(frozen=True, config=_strict)

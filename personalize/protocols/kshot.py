@@ -1,6 +1,6 @@
 """Which units give a person's k labels and which are tested: blocked in time."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -8,8 +8,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from personalize.protocols.units import Units
 
 
-@dataclass(frozen=True)
-class Blocks:
+class Blocks(NamedTuple):
     """Pool for calibration labels and test, over the units of all participants; neither holds the purge gap."""
 
     pool: Bool[np.ndarray, "n"]

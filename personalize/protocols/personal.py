@@ -14,7 +14,8 @@ from jaxtyping import Bool, Shaped
 
 from personalize.cohorts.identity import same_person_key
 from personalize.protocols.base import NOBODY, Fold, Protocol
-from personalize.protocols.kshot import Blocks, blocked, calibration_units_of_each
+from personalize.protocols.kshot import blocked, calibration_units_of_each
+from personalize.protocols.leakage import gaps
 from personalize.protocols.people import LOSO
 from personalize.protocols.units import Units, read_units
 from pretrain.errors import UserError
@@ -141,14 +142,10 @@ class KShot(_Personal):
         label = self._labels(units, y)
         if not self.order:
             return self._drawn(units, label, self.seed + draw)
-        pool, test = self._blocks(units, self.gap(units))
-        return calibration_units_of_each(units, label, pool, self.k), test
-
-    def _blocks(self, units: Units, gap: float) -> tuple[np.ndarray, np.ndarray]:
-        blocks: Blocks = blocked(
-            units.participant, units.sequence, units.t0, units.t1, self.pool_share, gap, self.first
+        pool, test = blocked(
+            units.participant, units.sequence, units.t0, units.t1, self.pool_share, self.gap(units), self.first
         )
-        return blocks.pool, blocks.test
+        return calibration_units_of_each(units, label, pool, self.k), test
 
     def _labels(self, units: Units, y: Shaped[np.ndarray, "n"] | None) -> Shaped[np.ndarray, "n"]:
         """What k is counted of: classes, or everything as one."""
@@ -174,15 +171,25 @@ class KShot(_Personal):
 class Blocked(_Personal):
     """The first `pool_share` of the time of every recording calibrates; what begins `purge` seconds later is tested.
 
-    `purge` None means the length of the longest unit; a shorter gap is refused, for such units overlap.
+    With `per_class` that is so for the time of every class of a recording, so that no class is left for the test
+    alone; what lies within `purge` seconds of any calibrating unit is not tested. `purge` None means the length of the
+    longest unit; a shorter gap is refused, for such units overlap.
     """
 
     name = "blocked"
     needs = ("recording", "t0", "t1")
 
-    def __init__(self, pool_share: float = 0.5, purge: float | None = None, people: Protocol | None = LOSO) -> None:
+    def __init__(
+        self,
+        pool_share: float = 0.5,
+        purge: float | None = None,
+        *,
+        per_class: bool = False,
+        people: Protocol | None = LOSO,
+    ) -> None:
         self.pool_share = pool_share
         self.purge = purge
+        self.per_class = per_class
         self.people = people
 
     def gap(self, units: Units) -> float:
@@ -191,9 +198,15 @@ class Blocked(_Personal):
 
     def _roles(self, units: Units, y: Shaped[np.ndarray, "n"] | None, draw: int) -> tuple[np.ndarray, np.ndarray]:
         _check_share(self.pool_share, self.name)
-        alone = np.zeros(len(units), int)
-        blocks = blocked(units.recording, alone, units.t0, units.t1, self.pool_share, self.gap(units))
-        return blocks.pool, blocks.test
+        alone, gap = np.zeros(len(units), int), self.gap(units)
+        stretch = units.recording
+        if self.per_class:
+            if y is None:
+                raise UserError(f"protocol {self.name!r} with blocks per class needs labels")
+            stretch = np.array([f"{name}#{label}" for name, label in zip(stretch, y, strict=True)], dtype=object)
+        pool, test = blocked(stretch, alone, units.t0, units.t1, self.pool_share, gap)
+        test[test] = ~(gaps(units.take(pool), units.take(test)) < gap - 1e-9)
+        return pool, test
 
 
 class Session(_Personal):

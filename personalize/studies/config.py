@@ -131,7 +131,7 @@ class Size:
     folds: Annotated[int, Ge(2)] | None = None
     """Of protocols that have a number of folds."""
     steps: Positive | None = None
-    """Of every training."""
+    """Of every training; one on a person's own labels may have fewer."""
     worlds: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     honest: tuple[int, ...] = ()

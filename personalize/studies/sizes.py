@@ -51,7 +51,8 @@ def _shorter(model: Model, of: Size) -> Model:
         return model
     changes: dict[str, Any] = {"training": replace(model.training, epochs=None, steps=of.steps)}
     if model.tuning is not None:
-        changes["tuning"] = replace(model.tuning, epochs=None, steps=of.steps)
+        steps = min(of.steps, model.tuning.steps or of.steps)
+        changes["tuning"] = replace(model.tuning, epochs=None, steps=steps)
     if model.bottleneck is not None:
         shorter = replace(model.bottleneck.training, epochs=None, steps=of.steps)
         changes["bottleneck"] = replace(model.bottleneck, training=shorter)

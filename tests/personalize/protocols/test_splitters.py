@@ -213,6 +213,13 @@ def test_blocks_keep_the_purge_gap_in_every_recording():
             assert (gap is None) == np.isinf(least)
             assert gap is None or gap >= least
             assert set(table["recording"][fold.test]) <= {f"{fold.name}/ses-0", f"{fold.name}/ses-1"}
+    longer = a_table(3, 2, 40).assign(t1=lambda t: t["t0"] + 2.5, label=lambda t: (t["t0"] // 20).astype(int))
+    for fold in everything(Blocked(per_class=True), longer, longer["label"].to_numpy()):
+        assert proof(fold, read_units(longer))["smallest_gap_seconds"] >= 2.5
+        for rows in (fold.calibration, fold.test):  # every class of every recording is on both sides
+            assert longer.iloc[rows].groupby("recording")["label"].nunique().tolist() == [2, 2]
+    with pytest.raises(UserError, match=r"blocks per class needs labels"):
+        everything(Blocked(per_class=True), table, None)
     with pytest.raises(UserError, match=r"purge gap of 1 is shorter than the longest unit, 2\.5"):
         everything(Blocked(purge=1.0), table, None)
 
