@@ -129,7 +129,7 @@ class Size:
     seconds: Annotated[float | int, Gt(0)] | None = None
     pixels: Positive | None = None
     folds: Annotated[int, Ge(2)] | None = None
-    """Of protocols that have a number of folds."""
+    """At most, of protocols that have a number of folds."""
     steps: Positive | None = None
     """Of every training; one on a person's own labels may have fewer."""
     worlds: tuple[str, ...] = ()

@@ -38,7 +38,7 @@ def _some(slots: tuple[Slot, ...], positions: tuple[int, ...], of: Size, models:
     found = []
     for slot in chosen:
         changes: dict[str, Any] = {}
-        if of.folds is not None and hasattr(slot.protocol, "n_splits"):
+        if of.folds is not None and of.folds < getattr(slot.protocol, "n_splits", 0):
             changes["protocol"] = replace(slot.protocol, n_splits=of.folds)
         if slot.models:
             changes["models"] = tuple(name for name in slot.models if name in models)
