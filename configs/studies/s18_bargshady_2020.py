@@ -21,7 +21,7 @@ from personalize.studies.inputs import Films
 from personalize.studies.models import Bottleneck, Model
 
 FACE = Bottleneck(
-    NetworkConfig(Blocks(channels=(16, 32, 64), convolutions=(1, 1, 1), norm="batch", vector="cells"), dropout=0.5),
+    NetworkConfig(Blocks(channels=(8, 16, 32), convolutions=(1, 1, 1), norm="batch", vector="cells"), dropout=0.2),
     components=3,
     training=Training(epochs=10, batch=48, undersample=True),
 )
@@ -94,7 +94,9 @@ config = Study(
             worlds=("natural",),
             permuted=False,
         ),
-        "default": Size(participants=16, pixels=48, folds=4, worlds=("natural", "level"), permuted=False),
+        "default": Size(
+            participants=16, seconds=8, pixels=48, folds=4, steps=80, worlds=("natural", "level"), permuted=False
+        ),
         "full": Size(participants=25, recordings=8, pixels=112),
     },
 )
