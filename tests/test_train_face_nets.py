@@ -114,7 +114,7 @@ def test_the_landmark_net_learns_places_of_faces_only(script):
     assert judged(truth, (-20.0, 20.0))[0] > right + 5
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_command_gives_the_same_file(tmp_path):
     def trained(name, *more):
         command = [sys.executable, SCRIPT, "detector", "--people", "6", "--steps", "2", "--out", tmp_path / name, *more]

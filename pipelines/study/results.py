@@ -18,7 +18,6 @@ from personalize.evaluation.rows import people_of
 from personalize.evaluation.statistics import POOLINGS, mean_over_people, over_draws, statistic
 from personalize.evaluation.targets import Target
 from personalize.studies.config import Study
-from personalize.studies.sizes import SIDES
 from pipelines.personalization.claims import answered, intact
 from pipelines.personalization.results import About, by_system, metric_rows, named
 from pipelines.personalization.shown import SHOWN
@@ -101,17 +100,15 @@ def _as_often(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 
 def gaps(study: Study, parts: Sequence[Part]) -> list[dict[str, Any]]:
-    """As reported less honest, person by person, for every model that has run under the first protocol of each."""
-    found = []
-    for world in dict.fromkeys(part.world for part in parts):
-        here = [part for part in parts if part.world == world]
-        first = {side: next((p for p in here if p.side == side), None) for side in SIDES}
-        a, b = first["as_reported"], first["honest"]
-        if a is None or b is None:
-            continue
-        of_a, of_b = by_system(a.table), by_system(b.table)
-        keys = [key for key in of_a if key in of_b and not is_baseline(key[1:])]
-        found += [_gap(study, world, (a, of_a[key]), (b, of_b[key]), key) for key in keys]
+    """As reported (the first such protocol) less honest, person by person, for every model that has run under both."""
+    reported, found = {}, []
+    for part in [part for part in parts if part.side == "as_reported"]:
+        reported.setdefault(part.world, part)
+    for a in reported.values():
+        for b in [part for part in parts if part.world == a.world and part.side == "honest"]:
+            of_a, of_b = by_system(a.table), by_system(b.table)
+            keys = [key for key in of_a if key in of_b and not is_baseline(key[1:])]
+            found += [_gap(study, a.world, (a, of_a[key]), (b, of_b[key]), key) for key in keys]
     return found
 
 

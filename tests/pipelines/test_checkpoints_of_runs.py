@@ -172,7 +172,7 @@ def test_same_command_again_scores_nothing_and_another_encoder_is_refused(
     assert "step 2 was scored with another encoder" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_kill_and_the_same_bytes(scored, run, cohort, drawn_clips, tmp_path):
     out = tmp_path / "curve"
     command = words(f"{run}@all", cohort, drawn_clips, out)
@@ -190,6 +190,7 @@ def test_a_kill_and_the_same_bytes(scored, run, cohort, drawn_clips, tmp_path):
         assert (out / name).read_bytes() == (scored / name).read_bytes(), name
 
 
+@pytest.mark.long
 def test_a_run_that_goes_on_is_followed_to_its_last_step(scored, run, cohort, drawn_clips, tmp_path):
     growing, out = tmp_path / "run", tmp_path / "curve"
     shutil.copytree(run, growing, ignore=lambda folder, names: {"2", "4"} & set(names))

@@ -6,7 +6,7 @@ from tests.support import hostile
 from tests.support.hostile import KINDS, write_corpus
 from tests.support.promises import broken_promises, run_prepare
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 FILES = 48
 
 

@@ -241,7 +241,7 @@ def test_rungs_with_a_neutral_reference_cut_it_from_every_cell(tmp_path):
     }  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("compile_quickly")
 def test_gradient_rungs(tmp_path):
     """Adam finds the shift that recalibration finds, and does not leave the model where there is none."""
@@ -324,7 +324,7 @@ def test_there_are_ten_commands():
     assert len(commands()) == 10
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("prepare_here")
 def test_ten_commands_from_footage_to_report(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -150,6 +150,7 @@ def biased(classes, ordered):
     return replace(problem, rows=replace(problem.rows, x=x, y=y))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "classes", "ordered"), [("full+guard", 2, True), ("lora", 3, False)])
 def test_classes_with_and_without_an_order(name, classes, ordered):
     problem = biased(classes, ordered)

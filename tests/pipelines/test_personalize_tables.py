@@ -51,6 +51,7 @@ def run(cohort, out, *adaptations, **options):
     return results, pd.read_parquet(out / "predictions.parquet")
 
 
+@pytest.mark.long
 def test_classes_without_order_are_the_mean_over_draws(tmp_path, capsys):
     results, table = run(imported(tmp_path, rows(), "word"), tmp_path / "run", ("ridge", 1))
     assert results["target"] == {

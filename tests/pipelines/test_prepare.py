@@ -123,6 +123,7 @@ def test_missing_footage_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_real_clips(tmp_path):
     """A crowd, a cut to a title without a face, and a title alone."""
     videos = Path(__file__).resolve().parents[2] / "../shared/real/videos"

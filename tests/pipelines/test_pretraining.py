@@ -77,6 +77,7 @@ def test_start_from_another_run(trained, drawn_clips, tmp_path, capsys):
         assert "inputs.init" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_head_that_does_not_fit_is_fresh_and_an_encoder_is_refused(trained, drawn_clips, tmp_path, capsys):
     fits = words(drawn_clips, "--out", tmp_path / "a", "--init", f"{trained}@best", contrastive__dimensions=16)
     assert main(fits) == 0
@@ -126,6 +127,7 @@ def test_dry_run_tells_and_writes_nothing(trained, drawn_clips, tmp_path, capsys
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_one_batch_is_learnt_by_heart_or_it_is_a_failure(drawn_clips, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     look = ["--overfit-one-batch"]
@@ -173,14 +175,15 @@ def stop_soon(job, out, after):
 
 
 @pytest.mark.slow
-def test_three_kills_and_the_same_bits(whole, tmp_path):
+@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.long)])
+def test_killed_and_the_same_bits(whole, tmp_path, kills):
     job, wanted = whole
-    outcome = torture(job, tmp_path / "run", random.Random(3), kills=3)
-    assert len(outcome.kills) == 3
+    outcome = torture(job, tmp_path / "run", random.Random(3), kills=kills)
+    assert len(outcome.kills) == kills
     assert outcome.digest == wanted
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_sigterm_saves_and_exits_0(whole, tmp_path):
     job, wanted = whole
     out = tmp_path / "run"
@@ -193,7 +196,7 @@ def test_sigterm_saves_and_exits_0(whole, tmp_path):
     assert digest(out) == wanted
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_processes_agree_where_to_stop_and_one_goes_on(whole, tmp_path):
     # many steps, for the news takes a while from one process to the others, and these steps take hardly any time
     job, out = replace(whole[0], steps=1000), tmp_path / "run"

@@ -84,7 +84,7 @@ def test_marks_and_checksums_tell_keys_apart():
     assert len({hide_digest("abc", KEY), hide_digest("abc", OTHER), hide_digest("abd", KEY)}) == 3
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("few_numbers")
 def test_features_with_hidden_names_join_with_the_key_and_give_the_same_results(tmp_path):
     cohort, features = linear_world(tmp_path, people=5, units=10, width=8, light=0.5)[:2]

@@ -15,11 +15,9 @@ from pipelines.configuration import load_config
 from pipelines.study import command
 from pipelines.study.every import study_names
 
-pytestmark = [
-    pytest.mark.usefixtures("compile_quickly"),
-    pytest.mark.skip(reason="these runs take minutes and have not been passed in one piece yet"),
-]
+pytestmark = pytest.mark.usefixtures("compile_quickly", "prepare_here")
 QUICKEST = "s32_mieronkoski_2020"
+QUICK = (QUICKEST, "s23_cascella_2023")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +34,9 @@ def results(out):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", study_names())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.long) for name in study_names()]
+)
 def test_every_study_runs_all_its_branches(name, cohorts, tmp_path, capsys):
     assert study(name, tmp_path / "run", cohorts) == 0
     found, config = results(tmp_path / "run"), load_config(f"studies/{name}", Study)
@@ -85,7 +85,7 @@ def test_the_same_command_goes_on_and_then_changes_nothing(cohorts, tmp_path, mo
     assert "belongs to another run" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_hard_it_ends_the_same(cohorts, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert study(QUICKEST, whole, cohorts) == 0
@@ -125,7 +125,7 @@ def test_a_reference_for_every_model(cohorts, tmp_path):
     assert ("best two+ref", "best two") in pairs
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_study_runs_on_an_archive_as_it_lies(tmp_path, prepare_here):
     archive, out = tmp_path / "UNBC", tmp_path / "run"
     words = [

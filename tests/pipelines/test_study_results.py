@@ -66,6 +66,14 @@ def test_the_gap_is_the_mean_of_peoples_own():
         assert row["protocols"] == ["as_reported LEAKY", "honest"]
 
 
+def test_every_honest_protocol_has_a_gap_to_the_first_reported_one():
+    some = [{"a": np.full(12, size)} for size in (1.0, 4.0, 0.0, 0.5)]
+    parts = [
+        part(side, each) for side, each in zip(["as_reported", "as_reported", "honest", "honest"], some, strict=True)
+    ]
+    assert [row["difference"] for row in gaps(STUDY, parts)] == pytest.approx([1, 0.5])
+
+
 def test_only_people_of_both_protocols_are_in_the_gap():
     ones = {"a": np.ones(12)}
     fewer = part("honest", {"a": np.full(12, 2.0)})

@@ -136,7 +136,7 @@ def counted(made, tmp_path, monkeypatch):
     return Study(tmp_path / "work", QUICK, "conv", 5, 1), people, calls
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_row_is_trained_once_for_every_seed(counted):
     ours, people, calls = counted
     x = features(ours, "pairwise", 0, people, people)
@@ -156,7 +156,7 @@ def test_a_row_is_trained_once_for_every_seed(counted):
         features(ours, "pairwize", 0, people, people)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_parameters_come_back_as_they_were(tmp_path):
     import jax
 
@@ -200,7 +200,7 @@ def test_covers_stay_for_the_whole_film_and_ordinary_films_are_left_alone():
     assert kinds == {"oxygen_mask", "tube", "hand", "blanket"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_filmed_person_has_faces_truth_and_a_neutral_start(tmp_path):
     job = Job(tmp_path / "p.npz", 5, 1, ("ordinary", "covered"), 6.0, 64)
     film_person(job, lambda seconds: None)
@@ -213,7 +213,7 @@ def test_a_filmed_person_has_faces_truth_and_a_neutral_start(tmp_path):
     assert pspi[quiet].max() < 0.5 < pspi.max()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_people_are_filmed_once_and_an_interruption_costs_only_the_one_at_work(tmp_path):
     size = Size(pretraining=2, people=2, films=1, films_each=1, seconds=4.0)
     first = gather(tmp_path, size, "pretraining", 11, 1)

@@ -60,7 +60,7 @@ def test_nothing_is_guessed_without_an_accelerator(monkeypatch):
     assert rows == [f"| {size} | not measured | not measured | not measured |" for size in ("small", "base", "large")]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_training_row_of_an_accelerator_runs_and_knows_no_peak_of_a_processor():
     rate, share_of_peak, waited = accelerator.training(small(precision="bfloat16"), steps=2)
     assert float(rate) > 0

@@ -116,6 +116,7 @@ def test_the_base_is_not_copied_for_its_people(bases, which, copied, monkeypatch
     assert bool(threefold & set(shapes_made(program.jaxpr))) == copied
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("which", ["lora", "full"])
 def test_neither_padding_nor_another_person_changes_anybody(bases, which):
     network, plan, population, data, variants = job(which)
@@ -129,6 +130,7 @@ def test_neither_padding_nor_another_person_changes_anybody(bases, which):
     assert np.ptp(before.outputs) > 0.05
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "which"),
     [("conv", "head"), ("conv", "lora"), pytest.param("conv", "full", marks=pytest.mark.slow)],

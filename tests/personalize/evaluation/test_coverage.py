@@ -19,6 +19,7 @@ def test_the_closed_forms_are_the_metrics_of_very_many_people():
             assert found == pytest.approx(true, abs=0.015)
 
 
+@pytest.mark.long
 def test_the_default_holds_the_truth_and_the_interval_over_frames_does_not():
     """200 simulations of 25 people (and few draws for the bootstrap, which is not looked at).
 

@@ -143,6 +143,7 @@ def test_classes_with_markup_and_unknown_raters():
     assert {"confusion", "events", "reliability"} <= {each["name"] for each in report["figures"]}
 
 
+@pytest.mark.long
 def test_five_hundred_people_are_folded(tmp_path):
     report, found, text = written(tmp_path, grown(numbers_run("good"), tmp_path / "run", 500))
     assert_true_to(report, found)

@@ -83,6 +83,7 @@ def test_asking_for_intermediates_changes_nothing(config):
     np.testing.assert_allclose(asked.vector, plain.vector, atol=1e-6)
 
 
+@pytest.mark.long
 @every
 def test_bfloat16_is_used_and_close(config):
     (graph, params), (half, _) = split(config), split(config, jnp.bfloat16)

@@ -138,6 +138,7 @@ def test_dropped_cells_are_not_seen(config):
     assert not np.allclose(model(x, keep).vector, model(kept, keep).vector)
 
 
+@pytest.mark.long
 @both
 def test_remat_gives_the_same_values_and_gradient(config):
     def both_of(config):

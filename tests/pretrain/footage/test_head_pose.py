@@ -39,6 +39,7 @@ def test_size_does_not_follow_turns_of_the_head():
     assert np.ptp(sizes) < 2
 
 
+@pytest.mark.long
 def test_the_turn_of_phantoms_is_told():
     """Other people than the average, with expressions, from their exact landmarks."""
     faces, _ = sample_portraits(3, 40)

@@ -58,6 +58,7 @@ def test_points_follow_the_pixels_through_pose_stretch_and_bend(rooms, monkeypat
     assert np.quantile(errors, 0.95) < 0.6
 
 
+@pytest.mark.long
 def test_batches_depend_on_the_generator_alone(portraits, rooms):
     make = Maker(portraits[0], rooms, 64, 1.5)
     first, again, other = (make.batch(np.random.default_rng(s), 8) for s in (1, 1, 2))

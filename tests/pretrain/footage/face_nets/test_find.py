@@ -49,6 +49,7 @@ def _near(faces, truth):
     return next((f for f in faces if overlap(f.box, box) > 0.5), None)
 
 
+@pytest.mark.long
 def test_phantoms_are_found_among_clutter_where_they_are(finder, people):
     found = []
     for n, (picture, points) in enumerate(zip(*people, strict=True)):

@@ -32,6 +32,7 @@ def test_a_peaked_map_gives_its_cell():
     assert np.allclose(_means(_shares(maps))[0][0, 0], (grid(8)[5], grid(8)[2]), atol=1e-6)
 
 
+@pytest.mark.long
 def test_whether_a_point_is_in_sight_is_read_off_where_it_lies():
     """Its logit follows the net's own features there, and nothing else."""
     net = Landmarker(rngs=nnx.Rngs(0))
@@ -43,6 +44,7 @@ def test_whether_a_point_is_in_sight_is_read_off_where_it_lies():
     assert np.allclose(np.delete(seen, [3, 5], axis=1), 0)
 
 
+@pytest.mark.long
 def test_the_landmark_net_does_not_mind_brightness_and_contrast():
     net = Landmarker(rngs=nnx.Rngs(0))
     crops = jax.random.uniform(jax.random.PRNGKey(1), (2, SIDE, SIDE)) * 100 + 50
@@ -69,6 +71,7 @@ def test_levelling_compares_each_pixel_with_its_surroundings():
             assert out[y, x] == pytest.approx((picture[y, x] - part.mean()) / (part.std() + 6), abs=2e-3)
 
 
+@pytest.mark.long
 def test_the_detector_says_the_same_wherever_a_thing_is():
     """A shift of the picture by whole cells shifts what is said, far from the borders."""
     net = Detector(rngs=nnx.Rngs(0))

@@ -16,6 +16,7 @@ def _small(rngs):
     return Detector((2, 3, 4), 1, rngs=rngs)
 
 
+@pytest.mark.long
 def test_what_is_packed_comes_out_again_in_half_precision():
     net = _small(nnx.Rngs(3))
     state = nnx.state(net)
