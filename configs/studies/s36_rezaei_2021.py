@@ -8,9 +8,12 @@ reported a person's reference is a frame that was labelled 0, which reads labels
 in the first second of the recording. Split by position: the last five people are tested.
 
 Hardware: 2 CPU cores.
-Time: default 14 of 28 cells in 30 min on a busy machine, about a minute a training on a quiet one.
+Time: smoke 1 to 2 min; default 45 min on one core (18 trainings), and 8 min for its two cohorts.
 Expect: on phantoms of dementia, 5 people tested: MAE 0.93 [0.70, 1.24] for a single frame, 0.82 [0.53, 1.25] pairwise,
-0.85 with the reference that reads labels (ORACLE), PCC 0.84, 0.86, 0.82; difference 0.11 [-0.10, 0.33], *inconclusive*.
+0.85 with the reference that reads labels (ORACLE); difference 0.11 [-0.10, 0.33], *inconclusive*. Where all faces are
+alike at rest: 0.50 [0.37, 0.66] and 0.50 [0.34, 0.75], -0.01 [-0.08, 0.06], *not supported*, which is right. With the
+features of `pretrain/compact` (`--encoder`, 30 other people, 5 min): 1.08 and 0.82, 0.26 [0.00, 0.52], *inconclusive*;
+alike 0.61 and 0.61.
 """
 
 from dataclasses import replace
