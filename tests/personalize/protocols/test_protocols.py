@@ -40,14 +40,14 @@ def rows(tmp_path):
 def test_later_recordings_are_tested():
     who = np.array(["a"] * 5)
     t0 = np.arange(5.0)
-    pool, test = vars(blocked(who, np.array([1, 1, 2, 3, 3]), t0, t0 + 1)).values()
+    pool, test = blocked(who, np.array([1, 1, 2, 3, 3]), t0, t0 + 1)
     assert pool.tolist() == [True, True, False, False, False]
     assert test.tolist() == [False, False, True, True, True]
 
 
 def test_a_single_recording_is_halved_with_a_gap():
     t0 = np.arange(10.0)
-    pool, test = vars(blocked(np.full(10, "a"), np.zeros(10, int), t0, t0 + 1, 0.5, 2.0)).values()
+    pool, test = blocked(np.full(10, "a"), np.zeros(10, int), t0, t0 + 1, 0.5, 2.0)
     assert np.flatnonzero(pool).tolist() == [0, 1, 2, 3, 4]
     assert np.flatnonzero(test).tolist() == [7, 8, 9]
 
@@ -56,7 +56,7 @@ def test_a_single_recording_is_halved_with_a_gap():
 def test_pool_and_test_never_meet(sequence, purge, share):
     order = np.sort(np.array(sequence))
     t0 = np.arange(float(len(order)))
-    pool, test = vars(blocked(np.full(len(order), "a"), order, t0, t0 + 1, share, purge)).values()
+    pool, test = blocked(np.full(len(order), "a"), order, t0, t0 + 1, share, purge)
     assert not (pool & test).any()
     if order.min() == order.max() and pool.any() and test.any():
         assert t0[test].min() - (t0[pool] + 1).max() >= purge - 1e-9

@@ -6,6 +6,7 @@ import pytest
 
 from personalize.evaluation.claims import ClaimSide
 from personalize.heads.networks.network import NetworkConfig
+from personalize.protocols.config import GroupKFoldConfig
 from personalize.studies.config import Labels, Phantoms, Reported, Size, Slot, World
 from personalize.studies.inputs import Embedded, Pictures
 from personalize.studies.models import Reference
@@ -54,7 +55,9 @@ def test_a_size_holds_what_it_runs():
     small = Size(2, seeds=(0,), steps=3, folds=3, models=("linear",), worlds=("natural",))
     models = {"linear": LINEAR, "other": LINEAR}
     worlds = {"natural": World(Phantoms("shoulder"), "a", (True,)), "other": World(Phantoms("shoulder"), "b")}
-    study = made_study(models, worlds=worlds, sizes={"smoke": small, "default": Size(4), "full": Size(9)})
+    five = Slot(GroupKFoldConfig(n_splits=5))
+    sizes = {"smoke": small, "default": Size(4, folds=9), "full": Size(9)}
+    study = made_study(models, honest=five, worlds=worlds, sizes=sizes)
     found = sized(study, "smoke")
     assert list(found.models) == ["linear"]
     assert list(found.worlds) == ["natural"]
