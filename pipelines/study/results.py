@@ -118,6 +118,8 @@ def _gap(study: Study, world: str, a: Any, b: Any, key: tuple[str, str, int]) ->
     change = np.array([values[0][name] - values[1][name] for name in both])
     limits = bounded(mean_over_people(change, [], "as it is"))
     value = limits.pop("value")
+    if not both:
+        limits["reason"] = "nobody has this number under both protocols"
     return {
         "world": world,
         "adaptation": key[1],

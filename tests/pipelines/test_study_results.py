@@ -66,6 +66,14 @@ def test_the_gap_is_the_mean_of_peoples_own():
         assert row["protocols"] == ["as_reported LEAKY", "honest"]
 
 
+def test_a_gap_of_nobody_says_so():
+    nobody = part("honest", {"a": np.ones(12)})
+    nobody = nobody._replace(table=nobody.table.assign(participant="z" + nobody.table["participant"]))
+    (row,) = gaps(STUDY, [part("as_reported", {"a": np.ones(12)}), nobody])
+    assert row["difference"] is None
+    assert row["reason"] == "nobody has this number under both protocols"
+
+
 def test_every_honest_protocol_has_a_gap_to_the_first_reported_one():
     some = [{"a": np.full(12, size)} for size in (1.0, 4.0, 0.0, 0.5)]
     parts = [
