@@ -205,7 +205,8 @@ class Blocked(_Personal):
                 raise UserError(f"protocol {self.name!r} with blocks per class needs labels")
             stretch = np.array([f"{name}#{label}" for name, label in zip(stretch, y, strict=True)], dtype=object)
         pool, test = blocked(stretch, alone, units.t0, units.t1, self.pool_share, gap)
-        test[test] = ~(gaps(units.take(pool), units.take(test)) < gap - 1e-9)
+        if self.per_class:  # blocks of two classes may touch
+            test[test] = ~(gaps(units.take(pool), units.take(test)) < gap - 1e-9)
         return pool, test
 
 

@@ -27,7 +27,9 @@ ANGLE = st.floats(-0.8, 0.8)
 def test_a_known_pose_comes_back(yaw, pitch, roll, size, x, y):
     landmarks, centre = _seen(yaw, pitch, roll, size, x, y)
     found = head_pose(landmarks)
-    assert (found.yaw, found.pitch) == pytest.approx((yaw, pitch), abs=0.13)  # the prior pulls to the front
+    # the prior pulls a little to the front, and more where the head is turned and nods as far as it goes
+    near = 0.08 if max(abs(yaw), abs(pitch)) <= 0.7 else 0.13
+    assert (found.yaw, found.pitch) == pytest.approx((yaw, pitch), abs=near)
     assert found.pose.size == pytest.approx(size, rel=0.02)
     assert (found.pose.x, found.pose.y) == pytest.approx(tuple(centre), abs=0.03 * size)
     assert np.cos(found.pose.roll - roll) > 0.997
