@@ -19,6 +19,8 @@ def write_phantoms(
     participants: int | None = None,
     recordings: int | None = None,
     seconds: float | None = None,
+    fps: int | None = None,
+    pixels: int | None = None,
     seed: int = 0,
     world: str = "",
     full: bool = False,
@@ -28,6 +30,7 @@ def write_phantoms(
 ) -> int:
     """Writes a scenario's cohort, in its default size unless told otherwise; returns the exit code.
 
+    `fps` and `pixels` (the side of a picture) are what is filmed, not who and what happens.
     With `group` everybody is of that group, and the cohort is called after it.
     """
     chosen = SCENARIOS[scenario] if group is None else of_group(SCENARIOS[scenario], group)
@@ -36,7 +39,7 @@ def write_phantoms(
     if layout == "unbc" and not ratings:
         raise UserError("--layout unbc has its ratings in it; leave out --unlabelled")
     size = chosen.full if full else chosen.default
-    extent = enlarge(size, participants=participants, recordings=recordings, seconds=seconds)
+    extent = enlarge(size, participants=participants, recordings=recordings, seconds=seconds, fps=fps, size=pixels)
     rules = make_world(world, chosen.worlds, scenario)
     total = extent.participants * extent.recordings
     with progress("phantom", total) as meter:

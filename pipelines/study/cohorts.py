@@ -1,5 +1,6 @@
 """Where a study's cohorts come from: phantoms that are made once and kept, or a cohort that is at hand."""
 
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple
 from personalize.cohorts.layout import read_cohort
 from personalize.studies.config import Phantoms, Size
 from personalize.studies.data import Source
-from personalize.studies.inputs import PIXELS, Embedded, InputConfig, Pictures
+from personalize.studies.inputs import ActionUnits, Embedded, Emg, InputConfig, Pictures
 from pipelines.embedding import Encoder, run_embedding
 from pipelines.personalization.inputs import ratings_checksum
 from pipelines.phantoms import write_phantoms
@@ -19,6 +20,11 @@ from pretrain.footage.manifest import read_manifest
 LEAST_CROP = 64
 WARPED_CROP = 160
 """Side of the crops, pixels: at least, and where they are warped."""
+UNSEEN, COARSE = 32, 96
+"""Side of films, pixels: that nobody looks at, the least that can be drawn; and of a smoke test, the least in which
+faces are found."""
+SELDOM = 2
+"""Pictures a second of a smoke test, where they do not have to follow each other."""
 
 
 class Given(NamedTuple):
@@ -32,22 +38,26 @@ class Given(NamedTuple):
     """A pretraining run whose features take the place of pictures."""
 
 
-def source_of(phantoms: Phantoms, size: Size, config: InputConfig, folder: Path, given: Given) -> Source:
+def source_of(
+    phantoms: Phantoms, size: Size, config: InputConfig, folder: Path, given: Given, *, smoke: bool
+) -> Source:
     """The cohort with the clips or features that the input needs; what is missing in `folder` is made there.
 
+    For `smoke`, phantoms are filmed coarsely.
     Raises `RunFailure` where footage could not be prepared.
     """
     if given.cohort is not None:
         cohort, home = given.cohort, folder / "given"
     else:
-        home = folder / folder_name(phantoms, size)
+        filmed = filming(config, smoke=smoke)
+        home = folder / folder_name(phantoms, size, filmed)
         cohort = home / "cohort"
         if not cohort.exists():
             write_phantoms(phantoms.scenario, cohort, participants=size.participants, recordings=size.recordings,
                            seconds=None if size.seconds is None else float(size.seconds), seed=phantoms.seed,
-                           world=phantoms.world)  # fmt: skip
+                           world=phantoms.world, pixels=filmed.pixels, fps=filmed.fps)  # fmt: skip
     data = read_cohort(cohort)
-    if config.kind not in (*PIXELS, "embedded"):
+    if isinstance(config, ActionUnits | Emg):
         return Source(data, None, phantoms.seed)
     crop = crop_size(config)
     clips = given.clips or home / f"clips_{crop}"
@@ -70,10 +80,28 @@ def identity_of(run: str) -> dict[str, int]:
     return Encoder(source.config).read(source)[1]
 
 
-def folder_name(phantoms: Phantoms, size: Size) -> str:
+class Filming(NamedTuple):
+    """How phantoms are filmed; None: as the scenario has it."""
+
+    pixels: int | None = None
+    fps: int | None = None
+
+
+def filming(config: InputConfig, *, smoke: bool) -> Filming:
+    """How phantoms are filmed for an input: no finer than anybody looks."""
+    if isinstance(config, ActionUnits | Emg):
+        return Filming(UNSEEN)
+    if not smoke:
+        return Filming()
+    if isinstance(config, Embedded):
+        return Filming(COARSE)
+    return Filming(COARSE, SELDOM if isinstance(config, Pictures) else math.ceil(config.rate))
+
+
+def folder_name(phantoms: Phantoms, size: Size, filmed: Filming) -> str:
     """Of a cohort of phantoms: everything that it hangs on."""
     parts = [phantoms.scenario, phantoms.world or "natural", f"seed{phantoms.seed}", f"{size.participants}people"]
-    more = {"recordings": size.recordings, "seconds": size.seconds}
+    more = {"recordings": size.recordings, "seconds": size.seconds, **filmed._asdict()}
     return "_".join([*parts, *(f"{value:g}{name}" for name, value in more.items() if value is not None)])
 
 

@@ -27,7 +27,7 @@ from pipelines.report.study import study_page
 from pipelines.report.study_read import SCHEMA
 from pipelines.run_folder import write_json
 from pipelines.study.cohorts import Given, record_of, source_of
-from pipelines.study.results import DRAWS, Part, gaps, part_entry
+from pipelines.study.results import DRAWS, Part, gaps, numbers_of, part_entry
 from pipelines.study.text import format_study
 from pretrain.errors import RunFailure
 
@@ -59,6 +59,13 @@ class Cell(NamedTuple):
     def name(self) -> str:
         """By which its file is known again."""
         return "/".join(map(str, (*self.place, self.model, self.seed)))
+
+
+class Done(NamedTuple):
+    """A protocol in a world that has run."""
+
+    part: Part
+    numbers: dict[str, list[dict[str, Any]]]
 
 
 class Run(NamedTuple):
@@ -137,7 +144,7 @@ def places_of(run: Run) -> list[Place]:
 
 def _run_all(run: Run, record: dict[str, Any]) -> None:
     cells = cells_of(run)
-    parts: dict[Place, Part] = {}
+    parts: dict[Place, Done] = {}
     world, data, made = "", None, {}
     with progress("study", len(cells)) as meter:
         for place in places_of(run):
@@ -150,17 +157,19 @@ def _run_all(run: Run, record: dict[str, Any]) -> None:
                 if cell.place == place:
                     units.append(_unit(run, at, cell, number))
                     meter.update(number + 1)
-            parts[place] = _part(run, at, place, units)
+            part = _part(run, at, place, units)
+            parts[place] = Done(part, numbers_of(run.study, part))
             _write(run, cells, parts, record)
     shutil.rmtree(run.out / FOLDER)
 
 
 def _data(run: Run, world: str) -> Data:
     of, config = run.study.worlds[world], run.study.input
-    source = source_of(of.cohort, run.of, config, run.cohorts, run.given)
+    needs = run.of, config, run.cohorts, run.given
+    source = source_of(of.cohort, *needs, smoke=run.size == "smoke")
     train = None
     if of.train_cohort is not None and run.given.cohort is None:
-        train = source_of(of.train_cohort, run.of, config, run.cohorts, run.given)
+        train = source_of(of.train_cohort, *needs, smoke=run.size == "smoke")
     return read_data(config, run.study.labels, source, train)
 
 
@@ -226,9 +235,9 @@ def _skipped(units: list[Unit]) -> dict[str, str]:
     return {name: reason for unit in units for name, reason in unit.about["skipped"].items()}
 
 
-def _write(run: Run, cells: list[Cell], parts: dict[Place, Part], record: dict[str, Any]) -> None:
+def _write(run: Run, cells: list[Cell], parts: dict[Place, Done], record: dict[str, Any]) -> None:
     """Predictions and results of all that has run, and the page."""
-    study, found = run.study, list(parts.values())
+    study, found = run.study, [done.part for done in parts.values()]
     rows = [_cell_row(run, cell, parts.get(cell.place)) for cell in cells]
     tables = [part.table.assign(world=part.world, slot=part.side) for part in found]
     write_table(run.out / PREDICTIONS, pd.concat(tables, ignore_index=True))
@@ -242,14 +251,14 @@ def _write(run: Run, cells: list[Cell], parts: dict[Place, Part], record: dict[s
         "primary": {"metric": study.metric, "pooling": study.pooling},
         "done": all(row["done"] for row in rows),
         "cells": rows,
-        "parts": [part_entry(study, part, record, run.out) for part in found],
+        "parts": [part_entry(study, *done, record, run.out) for done in parts.values()],
         "gaps": gaps(study, found),
     }
     write_json(run.out / RESULTS, results)
     study_page(run.out, run.out / "report.html")
 
 
-def _cell_row(run: Run, cell: Cell, part: Part | None) -> dict[str, Any]:
-    protocol = run.slot(cell.place).protocol.kind if part is None else part.about.protocol
+def _cell_row(run: Run, cell: Cell, done: Done | None) -> dict[str, Any]:
+    protocol = run.slot(cell.place).protocol.kind if done is None else done.part.about.protocol
     where = {"world": cell.place.world, "slot": cell.place.side, "protocol": protocol}
-    return {**where, "model": cell.model, "seed": cell.seed, "done": part is not None}
+    return {**where, "model": cell.model, "seed": cell.seed, "done": done is not None}

@@ -42,7 +42,14 @@ class Part(NamedTuple):
     because: str | None
 
 
-def part_entry(study: Study, part: Part, record: dict[str, Any], out: Path) -> dict[str, Any]:
+def numbers_of(study: Study, part: Part) -> dict[str, list[dict[str, Any]]]:
+    """What takes long of an entry, and never changes."""
+    return {"metrics": metric_rows(part.table, part.about), "comparisons": comparisons(study, part)}
+
+
+def part_entry(
+    study: Study, part: Part, numbers: dict[str, list[dict[str, Any]]], record: dict[str, Any], out: Path
+) -> dict[str, Any]:
     """One of `parts`; the claims are compared with what was written down in `out` before anything was tested."""
     kept = intact(out, study.claims, record)
     world = study.worlds[part.world]
@@ -54,8 +61,7 @@ def part_entry(study: Study, part: Part, record: dict[str, Any], out: Path) -> d
         "protocol": part.about.protocol,
         "leaky": part.about.leaky,
         "because": part.because,
-        "metrics": metric_rows(part.table, part.about),
-        "comparisons": comparisons(study, part),
+        **numbers,
         "claims": [row for i, claim in enumerate(study.claims) if (row := _claim(study, part, i, record, kept))],
         "proof": part.proof,
         "findings": part.findings,

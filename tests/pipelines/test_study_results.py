@@ -10,10 +10,10 @@ from scipy import stats
 
 from personalize.evaluation.claims import ClaimSide
 from personalize.studies.config import Phantoms, Size, World
-from personalize.studies.inputs import ActionUnits, Films, Pictures
+from personalize.studies.inputs import ActionUnits, Embedded, Films, Pictures
 from pipelines.personalization.claims import register
 from pipelines.personalization.results import About
-from pipelines.study.cohorts import crop_size, folder_name
+from pipelines.study.cohorts import Filming, crop_size, filming, folder_name
 from pipelines.study.results import Part, comparisons, gaps, part_entry
 from tests.support.studies import LINEAR, made_study
 
@@ -105,22 +105,31 @@ def test_a_claim_against_a_baseline_that_has_one_seed(tmp_path: Path):
     register(tmp_path, STUDY.claims, record)
     (tmp_path / "config.json").write_text('{"config": {"claims": []}, "inputs": {}}')
     study = replace(STUDY, worlds={"natural": World(Phantoms("shoulder"), "as it is", (True,))})
-    row = part_entry(study, part("honest", errors), record, tmp_path)["claims"][0]
+    row = part_entry(study, part("honest", errors), {}, record, tmp_path)["claims"][0]
     assert row["estimate"] == pytest.approx(2 - 0.5 - 0.05)  # the seeds' mean error is 0.05 higher
     assert (row["verdict"], row["truth"], row["verified"]) == ("supported", True, True)
     (tmp_path / "claim.json").write_text("{}")
-    row = part_entry(study, part("honest", errors), record, tmp_path)["claims"][0]
+    row = part_entry(study, part("honest", errors), {}, record, tmp_path)["claims"][0]
     assert row["verdict"] == "undefined"
     assert "claim.json" in row["reason"]
 
 
 def test_cohorts_of_other_sizes_lie_apart():
     names = {
-        folder_name(Phantoms("shoulder", world, seed), Size(people, seconds=seconds))
+        folder_name(Phantoms("shoulder", world, seed), Size(people, seconds=seconds), filmed)
         for world in ("", "alike") for seed in (0, 1) for people in (4, 5) for seconds in (None, 8)
+        for filmed in (Filming(), Filming(fps=4), Filming(32))
     }  # fmt: skip
-    assert len(names) == 16
+    assert len(names) == 48
     assert crop_size(Pictures(pixels=160, warp=True)) == 160
     assert crop_size(Films(pixels=48)) == 64
     assert crop_size(Films(pixels=96)) == 96
     assert crop_size(ActionUnits()) == 64
+
+
+def test_films_are_no_finer_than_anybody_looks():
+    assert filming(ActionUnits(), smoke=False) == Filming(32)  # nobody looks
+    assert filming(Films(rate=4.5), smoke=True) == Filming(96, 5)
+    assert filming(Films(rate=4.5), smoke=False) == Filming()
+    assert filming(Pictures(rate=4), smoke=True) == Filming(96, 2)
+    assert filming(Embedded(), smoke=True) == Filming(96)  # at the encoder's rate

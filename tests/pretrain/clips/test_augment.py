@@ -5,10 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pretrain.clips.augment import AugmentConfig, augment, kept_cells, normalise, to_input
+from pretrain.clips import augment as module
+from pretrain.clips.augment import AugmentConfig, kept_cells, normalise
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
+augment = jax.jit(module.augment, static_argnums=(2, 3, 4))
+to_input = jax.jit(module.to_input, static_argnums=(1, 2))
 OFF = AugmentConfig(shift=0, zoom=0, flip=0, gamma=0, ramp=0, noise=0, cutout=0)
 
 

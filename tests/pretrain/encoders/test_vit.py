@@ -27,6 +27,18 @@ def net(config):
     return nnx.merge(nnx.graphdef(nnx.eval_shape(lambda: make_encoder(config, rngs=nnx.Rngs(0)))), fresh(config))
 
 
+@functools.cache
+def program(config):
+    """The encoder as one program of its parameters, the clips and the cells that are kept."""
+    graph = nnx.graphdef(net(config))
+    return jax.jit(lambda params, x, keep: nnx.merge(graph, params)(x, keep))
+
+
+def encode(config, x, keep=None, params=None):
+    params = numbers(net(config)) if params is None else params
+    return program(config)(params, x, None if keep is None else jnp.array(keep))
+
+
 def numbers(model):
     return nnx.to_pure_dict(nnx.state(model, nnx.Param))
 
@@ -83,9 +95,8 @@ def naive_vector(config, p, clip, cells):
 @both
 @pytest.mark.parametrize("keep", [None, [[3, 0, 2], [1, 2, 0]]], ids=["whole", "dropped"])
 def test_naive_loop_gives_the_same(config, keep):
-    model, x = net(config), some_clips()
-    p = jax.tree.map(np.asarray, numbers(model))
-    found = model(x) if keep is None else model(x, jnp.array(keep))
+    x, p = some_clips(), jax.tree.map(np.asarray, numbers(net(config)))
+    found = encode(config, x, keep)
     cells = [range(4)] * 2 if keep is None else keep
     expected = [naive_vector(config, p, np.asarray(clip), c) for clip, c in zip(x, cells, strict=True)]
     np.testing.assert_allclose(found.vector, expected, atol=2e-5)
@@ -100,42 +111,38 @@ def test_tubelets_are_in_space_time_order():
 
 
 def test_one_moment_without_its_attention_in_time_is_joint_attention():
-    one = SMALL | {"frames": 2}
-    joint, factorised = (net(VideoViTConfig(**one, attention=order)) for order in ("joint", "factorised"))
-    p = numbers(factorised)
+    one, x = SMALL | {"frames": 2}, some_clips()[:, :2]
+    joint, factorised = (VideoViTConfig(**one, attention=order) for order in ("joint", "factorised"))
+    p = numbers(net(factorised))
     p["blocks"]["attention_in_time"] = jax.tree.map(jnp.zeros_like, p["blocks"]["attention_in_time"])
-    nnx.update(factorised, p)
+    expected = encode(factorised, x, params=p).vector
     del p["blocks"]["attention_in_time"]
-    nnx.update(joint, p)
-    np.testing.assert_allclose(factorised(some_clips()[:, :2]).vector, joint(some_clips()[:, :2]).vector, atol=1e-6)
+    np.testing.assert_allclose(expected, encode(joint, x, params=p).vector, atol=1e-6)
 
 
 @both
 def test_keeping_all_cells_changes_nothing(config):
-    model, x = net(config), some_clips()
-    in_order, turned = (jnp.stack([order] * 2) for order in (jnp.arange(4), jnp.arange(4)[::-1]))
-    np.testing.assert_allclose(model(x, in_order).tokens, model(x).tokens, atol=1e-6)
-    np.testing.assert_allclose(model(x, turned).vector, model(x).vector, atol=1e-5)
-    assert model(x, in_order).maps is None
+    x, whole = some_clips(), encode(config, some_clips())
+    in_order, turned = (encode(config, x, [order] * 2) for order in ([0, 1, 2, 3], [3, 2, 1, 0]))
+    np.testing.assert_allclose(in_order.tokens, whole.tokens, atol=1e-6)
+    np.testing.assert_allclose(turned.vector, whole.vector, atol=1e-5)
+    assert in_order.maps is None
 
 
 @both
 def test_tokens_of_kept_cells_are_time_by_time(config):
-    model, x = net(config), some_clips(1)
-    kept = model(x, jnp.array([[2, 1]])).tokens
-    turned = model(x, jnp.array([[1, 2]])).tokens
-    np.testing.assert_allclose(kept.reshape(2, 2, 16), turned.reshape(2, 2, 16)[:, ::-1], atol=1e-6)
-    assert kept.shape == (1, 2 * 2, 16)
+    kept, turned = (encode(config, some_clips(), [order] * 2).tokens for order in ([2, 1, 0], [0, 1, 2]))
+    np.testing.assert_allclose(kept.reshape(2, 2, 3, 16), turned.reshape(2, 2, 3, 16)[:, :, ::-1], atol=1e-6)
+    assert kept.shape == (2, 2 * 3, 16)
 
 
 @both
 def test_dropped_cells_are_not_seen(config):
-    model, x = net(config), some_clips(1)
-    keep = jnp.array([[0, 1]])
-    dropped, kept = x.at[:, :, 8:].set(9.0), x.at[:, :, :8].set(9.0)
-    np.testing.assert_array_equal(model(x, keep).vector, model(dropped, keep).vector)
-    assert not np.allclose(model(x).vector, model(dropped).vector)
-    assert not np.allclose(model(x, keep).vector, model(kept, keep).vector)
+    x, keep = some_clips(), [[0, 1, 2]] * 2
+    dropped, kept = x.at[:, :, 8:, 8:].set(9.0), x.at[:, :, :8].set(9.0)
+    np.testing.assert_array_equal(encode(config, x, keep).vector, encode(config, dropped, keep).vector)
+    assert not np.allclose(encode(config, x).vector, encode(config, dropped).vector)
+    assert not np.allclose(encode(config, x, keep).vector, encode(config, kept, keep).vector)
 
 
 @pytest.mark.long
