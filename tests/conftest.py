@@ -4,6 +4,9 @@ import os
 import socket
 import tempfile
 
+# Tests compile more than they compute, and these emitters take most of the time; flags that are given are kept.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+
 import jax
 import pytest
 

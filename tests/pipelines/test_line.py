@@ -56,7 +56,7 @@ def test_all_rows_are_tested_on_the_same_units(line):
     assert all("ses-02" in recording for _, recording, _ in units[0])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_truth_is_never_needed(line, tmp_path, capsys):
     """Deleting the truth changes no crop, no measure and no prediction."""
     blind = tmp_path / "cohort"
@@ -106,7 +106,7 @@ def test_unknown_step_names_those_that_are_there(line, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_model_reads_a_film_as_the_run_did(line, tmp_path):
     """Film to numbers by `predict` is what prepare, embed and personalize gave together."""
     names = pd.read_csv(line / "cohort" / "participants.tsv", sep="\t")["participant_id"].tolist()

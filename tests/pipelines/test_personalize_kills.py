@@ -10,7 +10,6 @@ import pytest
 
 from tests.personalize.cohorts.cohort_worlds import linear_world
 
-pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("predictions.parquet", "results.json", "parameters.parquet", "config.json")
 
@@ -27,7 +26,8 @@ def finish(world, out: Path) -> float:
     return time.monotonic() - start
 
 
-@pytest.mark.parametrize("most", [1, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("most", [1, 3])
 def test_killed_and_the_same_bytes(tmp_path, most):
     world = linear_world(tmp_path, people=8, units=10, width=6)
     whole, out, rng = tmp_path / "whole", tmp_path / "run", random.Random(7)

@@ -22,6 +22,7 @@ TOY = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("compile_quickly")
 def test_one_command_prints_it_all(monkeypatch, capsys):
     for module, sizes in TOY.items():

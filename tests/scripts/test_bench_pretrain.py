@@ -68,6 +68,7 @@ def test_training_row_of_an_accelerator_runs_and_knows_no_peak_of_a_processor():
     assert 0 <= float(waited.rstrip("%")) <= 100
 
 
+@pytest.mark.long
 def test_updates_go_on_from_their_own_state_and_save_what_a_peer_needs(tmp_path):
     step = stepper(small(), "update", tmp_path / "saved.npz")
     losses = [step() for _ in range(20)]

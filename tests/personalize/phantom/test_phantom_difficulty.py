@@ -1,6 +1,7 @@
 """The task is not too easy: no distance between two landmarks gives a person's pain away."""
 
 import numpy as np
+import pytest
 
 from personalize.phantom.face.landmarks import annotate
 from tests.personalize.phantom.phantom_worlds import film
@@ -16,6 +17,7 @@ def distances(points: np.ndarray) -> np.ndarray:
     return np.linalg.norm(points[:, a] - points[:, b], axis=-1) / scale
 
 
+@pytest.mark.long
 def test_no_single_landmark_distance_predicts_pspi_within_recordings():
     """Of 2415 distances, pooled over recordings after taking out each one's mean; in a first pilot one had r = -.94."""
     takes = film("episodes", people=24, recordings=1)

@@ -125,14 +125,14 @@ def test_same_faces_same_pixels_wherever_they_are_in_the_batch():
     """Also beside faces whose covers and blur call for stages that these do not need."""
     rng = np.random.default_rng(0)
     faces = stack([portrait(n, rng.uniform(0, 1, len(MUSCLES))) for n in range(21)])
-    everyone = render(faces, 64)
-    np.testing.assert_array_equal(everyone, render(faces, 64))
-    np.testing.assert_array_equal(everyone[17:19], render(jax.tree.map(lambda x: x[17:19], faces), 64))
+    everyone = render(faces, 128)
+    np.testing.assert_array_equal(everyone, render(faces, 128))
+    np.testing.assert_array_equal(everyone[17:19], render(jax.tree.map(lambda x: x[17:19], faces), 128))
     plainly = jax.tree.map(lambda x: x[:4].copy(), faces)
     plainly.scene.blur[:] = 0
-    alone = render(plainly, 64)
+    alone = render(plainly, 128)
     plainly.covers.hand[0], plainly.covers.pillow[1], plainly.scene.blur[2] = 1, 1, 0.01
-    beside = render(plainly, 64)
+    beside = render(plainly, 128)
     assert (beside[:3] != alone[:3]).any((1, 2, 3)).all()
     np.testing.assert_array_equal(beside[3], alone[3])
 
@@ -158,7 +158,7 @@ def test_blur_is_a_gaussian_of_the_stated_width():
     assert detail[0] > 1.2 * detail[1] > 1.4 * detail[2] > 1.5 * detail[3]
 
 
-@pytest.mark.parametrize("size", [32, 97])
+@pytest.mark.parametrize("size", [32, pytest.param(97, marks=pytest.mark.long)])
 def test_any_size(size):
     face = stack([plain()])
     small = cv2.resize(render(face, 128)[0], (32, 32), interpolation=cv2.INTER_AREA)

@@ -7,7 +7,7 @@ from scipy.stats import ks_2samp
 
 from personalize.phantom.cohort import BY_TIME, physiology
 from personalize.phantom.face.facs import AU
-from personalize.phantom.filming import Take
+from personalize.phantom.filming import Take, cast
 from personalize.phantom.patient.biosignals import biosignals
 from personalize.phantom.patient.expression import pain_expression
 from personalize.phantom.patient.people import ALIKE, sample_person
@@ -83,9 +83,9 @@ def test_rest_alike_takes_resting_tone_and_lines_and_leaves_the_pain():
     assert same(gains, [t.recording.person.signature.gain for t in film("dementia", people=6)])
 
 
-@pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
-def test_contamination_is_the_share_of_neutral_moments_that_hold_pain(probability):
-    takes = film("shoulder", f"contamination={probability}", people=60)
+@pytest.mark.parametrize(("probability", "people"), [(0.0, 10), (0.3, 60), (1.0, 10)])
+def test_contamination_is_the_share_of_neutral_moments_that_hold_pain(probability, people):
+    takes = film("shoulder", f"contamination={probability}", people=people)
     soiled = [t.recording.plan.pain[quiet(t.recording.plan)].min() > 3 for t in takes]
     clean = [t.recording.plan.pain[quiet(t.recording.plan)].max() == 0 for t in takes]
     assert np.mean(soiled) == pytest.approx(probability, abs=0.09)
@@ -96,11 +96,10 @@ def test_contamination_is_the_share_of_neutral_moments_that_hold_pain(probabilit
 
 def test_no_shift_makes_the_groups_one():
     def differences(switches: str) -> float:
-        takes = film("dementia", switches, people=80)
-        gain = {g: [] for g in ("dementia", "healthy")}
-        for take in takes:
-            gain[take.member.group.name].append(take.recording.person.about.age)
-        return np.mean(gain["dementia"]) - np.mean(gain["healthy"])
+        scenario, ages = SCENARIOS["dementia"], {g: [] for g in ("dementia", "healthy")}
+        for member in cast(scenario, make_world(switches, scenario.worlds, "dementia"), 5, 1, 80):
+            ages[member.group.name].append(member.person.about.age)
+        return np.mean(ages["dementia"]) - np.mean(ages["healthy"])
 
     assert differences("") > 5
     assert abs(differences("no-shift")) < 4

@@ -41,10 +41,10 @@ def test_what_hides_a_face_is_told():
     """On phantoms in masks, under hands and blankets: near the truth, and nothing on a bare face."""
     covers = [{}, {"oxygen_mask": 1}, {"hand": 1, "hand_side": 1}, {"blanket": 0.9}]
     faces = stack([plain(covers=cover, yaw=yaw, scale=0.6) for cover in covers for yaw in (-0.2, 0.0, 0.2)])
-    hidden = 1 - annotate(faces, 224).visible[:, :68][:, INNER].mean(1)
+    hidden = 1 - annotate(faces, 160).visible[:, :68][:, INNER].mean(1)
     find = make_finder("nets")
     told = []
-    for picture in render(faces, 224):
+    for picture in render(faces, 160):
         (face,) = find(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
         told.append(certainty(face)[1])
     told = np.reshape(told, (4, 3)).mean(1)

@@ -25,7 +25,7 @@ BUSY = {"contrastive__weight": 0.3, "ema": 0.9, "steps": 8}
 
 
 def test_loss_falls_and_features_learn_the_measures(drawn_clips, tmp_path):
-    config = small(steps=200, contrastive__weight=0.1, optimizer__learning_rate=3e-3, evaluate_every=200)
+    config = small(steps=100, contrastive__weight=0.1, optimizer__learning_rate=3e-3, evaluate_every=100)
     pretrain(config, drawn_clips, tmp_path)
     rows = read_metrics(tmp_path / "metrics.jsonl")
     loss = [r["loss"] for r in rows if "loss" in r]

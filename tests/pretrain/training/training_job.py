@@ -1,4 +1,4 @@
-"""A process that trains 20 steps and writes what came of it: CONFIG CLIPS OUT DEVICES FSDP.
+"""A process that trains some steps and writes what came of it: CONFIG CLIPS OUT DEVICES FSDP.
 
 Started by `test_distributed` with the variables that `start_distributed` reads.
 """

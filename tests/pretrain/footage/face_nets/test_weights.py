@@ -27,6 +27,7 @@ def test_what_is_packed_comes_out_again_in_half_precision():
         assert b[...].dtype == np.float32
 
 
+@pytest.mark.long
 def test_the_same_parameters_are_the_same_bytes():
     one, two, other = (packed(nnx.state(_small(nnx.Rngs(seed)))) for seed in (1, 1, 2))
     assert one == two != other
