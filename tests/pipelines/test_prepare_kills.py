@@ -33,7 +33,8 @@ def whole(footage, tmp_path_factory):
     return digest(out), time.monotonic() - start
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("kills", [1, 2])
 def test_killed_and_the_same_bytes(footage, whole, tmp_path, kills):
     found = torture(footage, tmp_path / "run" / "clips", 0.7 * whole[1], random.Random(5), kills=kills)
     assert found.wrong == []
