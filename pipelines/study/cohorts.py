@@ -21,8 +21,8 @@ LEAST_CROP = 64
 WARPED_CROP = 160
 """Side of the crops, pixels: at least, and where they are warped."""
 UNSEEN, COARSE = 32, 96
-"""Side of films, pixels: that nobody looks at, the least that can be drawn; and of a smoke test, the least in which
-faces are found."""
+"""Side of films, pixels: that nobody looks at, the least that can be drawn; and of a smoke test, in which faces are
+still found."""
 SELDOM = 2
 """Pictures a second of a smoke test, where they do not have to follow each other."""
 

@@ -165,12 +165,12 @@ def _run_all(run: Run, record: dict[str, Any]) -> None:
 
 def _data(run: Run, world: str) -> Data:
     of, config = run.study.worlds[world], run.study.input
-    needs = run.of, config, run.cohorts, run.given
-    source = source_of(of.cohort, *needs, smoke=run.size == "smoke")
-    train = None
+    cohorts = [of.cohort]
     if of.train_cohort is not None and run.given.cohort is None:
-        train = source_of(of.train_cohort, *needs, smoke=run.size == "smoke")
-    return read_data(config, run.study.labels, source, train)
+        cohorts.append(of.train_cohort)
+    smoke = run.size == "smoke"
+    sources = [source_of(each, run.of, config, run.cohorts, run.given, smoke=smoke) for each in cohorts]
+    return read_data(config, run.study.labels, *sources)
 
 
 def _unit(run: Run, at: Bench, cell: Cell, number: int) -> Unit:

@@ -136,7 +136,7 @@ def main(out):
                 found[f"{way}/{n}/value"] = value
                 found |= {f"{way}/{n}/gradient{i}": g for i, g in enumerate(gradients)}
         meshes.append(mesh)
-    for n, metrics, gradient in whole_loss([meshes[0], meshes[-1]]):
+    for n, metrics, gradient in whole_loss(meshes):
         found |= {f"whole/{n}/{key}": value for key, value in metrics.items()} | {f"whole/{n}/gradient": gradient}
     np.savez(out, **{key: np.asarray(value) for key, value in found.items()})
 

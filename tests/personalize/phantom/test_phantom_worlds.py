@@ -7,7 +7,7 @@ from scipy.stats import ks_2samp
 
 from personalize.phantom.cohort import BY_TIME, physiology
 from personalize.phantom.face.facs import AU
-from personalize.phantom.filming import Take, cast
+from personalize.phantom.filming import Take
 from personalize.phantom.patient.biosignals import biosignals
 from personalize.phantom.patient.expression import pain_expression
 from personalize.phantom.patient.people import ALIKE, sample_person
@@ -17,7 +17,7 @@ from personalize.phantom.scenarios import SCENARIOS
 from personalize.phantom.stories import HOLD
 from personalize.phantom.worlds import SWITCHES, make_world
 from pretrain.errors import UserError
-from tests.personalize.phantom.phantom_worlds import film
+from tests.personalize.phantom.phantom_worlds import film, members
 
 SCENARIO_WORLDS = [(s.name, w) for s in SCENARIOS.values() for w in s.worlds]
 
@@ -96,8 +96,8 @@ def test_contamination_is_the_share_of_neutral_moments_that_hold_pain(probabilit
 
 def test_no_shift_makes_the_groups_one():
     def differences(switches: str) -> float:
-        scenario, ages = SCENARIOS["dementia"], {g: [] for g in ("dementia", "healthy")}
-        for member in cast(scenario, make_world(switches, scenario.worlds, "dementia"), 5, 1, 80):
+        ages = {g: [] for g in ("dementia", "healthy")}
+        for member in members("dementia", switches, people=80):
             ages[member.group.name].append(member.person.about.age)
         return np.mean(ages["dementia"]) - np.mean(ages["healthy"])
 

@@ -52,8 +52,8 @@ def net(config, dtype=jnp.float32):
     return functools.partial(program, params)
 
 
-def some_clips(seed=0):
-    return jnp.asarray(np.random.default_rng(seed).normal(size=(2, 4, 24, 24, 2)), jnp.float32)
+def some_clips(n=2):
+    return jnp.asarray(np.random.default_rng(0).normal(size=(n, 4, 24, 24, 2)), jnp.float32)
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
@@ -89,7 +89,7 @@ def test_asking_for_intermediates_changes_nothing(config):
 @every
 def test_bfloat16_is_used_and_close(config):
     (graph, params), (half, _) = split(config), split(config, jnp.bfloat16)
-    x = some_clips()
+    x = some_clips(8)
     full, rounded = (net(config, dtype)(x).vector for dtype in (jnp.float32, jnp.bfloat16))
     error = np.abs(np.asarray(full - rounded)).max() / np.asarray(full).std()
     assert 1e-5 < error < 0.1
@@ -99,10 +99,8 @@ def test_bfloat16_is_used_and_close(config):
 
 @every
 def test_a_batch_is_encoded_clip_by_clip(config):
-    model, x, other = net(config), some_clips(), some_clips(seed=1)
-    alone = model(x.at[0].set(other[0])).vector[1]
-    np.testing.assert_allclose(model(x).vector[1], alone, atol=1e-6)  # whatever is beside it
-    np.testing.assert_allclose(model(x[::-1]).vector[0], alone, atol=1e-5)  # wherever it stands
+    model, x = net(config), some_clips()
+    np.testing.assert_allclose(model(x).vector[1:2], model(x[1:2]).vector, atol=1e-5)
 
 
 @every

@@ -81,9 +81,10 @@ def test_a_loss_per_device_looks_better_and_is_caught(sharded, expected, devices
     assert_equals_naive(sharded, expected, "contrastive", 1, way="per_device")  # on one device it is right
 
 
-def test_whole_loss_and_all_its_gradients_are_those_of_one_device(sharded):
+@pytest.mark.parametrize("devices", [2, 8])
+def test_whole_loss_and_all_its_gradients_are_those_of_one_device(sharded, devices):
     names = [key.split("/")[2] for key in sharded if key.startswith("whole/1/")]
     assert {"contrastive", "pairwise", "masked", "uniformity", "within_track_share", "gradient"} <= set(names)
     for name in names:
-        one, many = sharded[f"whole/1/{name}"], sharded[f"whole/8/{name}"]
+        one, many = sharded[f"whole/1/{name}"], sharded[f"whole/{devices}/{name}"]
         np.testing.assert_allclose(many, one, rtol=1e-4, atol=1e-5 * np.abs(one).max(), err_msg=name)

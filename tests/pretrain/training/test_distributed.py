@@ -98,7 +98,7 @@ def _free_port():
 
 def _train(clips, out, processes, devices_each, fsdp=1):
     # clip_norm out of reach, so that Adam's first moment after the first step is a tenth of the gradient
-    config = small(steps=10, batch__tracks=8, contrastive__weight=0.5, ema=0.9, optimizer__clip_norm=1e9)
+    config = small(steps=20, batch__tracks=8, contrastive__weight=0.5, ema=0.9, optimizer__clip_norm=1e9)
     coordinator = f"127.0.0.1:{_free_port()}"
     started = [
         subprocess.Popen(
@@ -142,8 +142,8 @@ def test_many_are_as_one(drawn_clips, tmp_path, alone, processes, devices_each, 
     for name in gradients:
         np.testing.assert_allclose(many[name], alone[name], atol=1e-5 * max(np.abs(alone[name]).max(), 1), err_msg=name)
     np.testing.assert_allclose(many["loss"][:5], alone["loss"][:5], rtol=1e-5)
-    np.testing.assert_allclose(many["loss"][9], alone["loss"][9], rtol=1e-3)
-    assert alone["loss"][9] < alone["loss"][0]
+    np.testing.assert_allclose(many["loss"][19], alone["loss"][19], rtol=1e-3)
+    assert alone["loss"][19] < alone["loss"][0]
     np.testing.assert_allclose(many["features"], alone["features"], rtol=1e-3, atol=1e-3)
     assert many["compiles"].tolist() == [1, 1]
     assert many["share"] == 1 / fsdp  # of every large array of the state a device holds its part
